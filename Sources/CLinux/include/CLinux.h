@@ -1,0 +1,3 @@
+#pragma once
+#include "CLinuxMemory.h"
+#include "CLinuxNetwork.h"

@@ -1,0 +1,5 @@
+#pragma once
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "arena.h"

@@ -1,0 +1,124 @@
+import CRoostProtos
+import ProtobufC
+import RoostStore
+import TTRPC
+
+/// A checked DeleteRange. Trivial: it lives in the arena and borrows from there.
+struct DeleteRangePlan {
+  var command: DeleteRangeCommand
+
+  init(_ payload: UnsafeRawBufferPointer, _ scope: StoreScope) throws(RequestError) {
+    let request = try scope.decode(
+      payload, roost__v1__delete_range_request__descriptor_address(),
+      as: Roost__V1__DeleteRangeRequest.self)
+    command = DeleteRangeCommand(range: try scope.readRange(request.pointee.range))
+    command.dryRun = request.pointee.dry_run != 0
+    command.maxKeys = scope.limits.maxDeleteRangeKeys
+    command.durability = try scope.readOptions(request.pointee.options).durability
+  }
+}
+
+/// DeleteRange. Few keys are deleted on the loop, many beside it, in one atomic step either way:
+/// what the same connection sends behind a long one, without waiting for its answer, may overtake
+/// it. One per event loop.
+final class DeleteRangeHandler: InlineHandler {
+  /// A range of at most so many keys is deleted on the loop.
+  static let maxInlineKeys: Int64 = 2_048
+
+  private let scope: StoreScope
+  private let longCalls: LongCalls
+
+  init(_ scope: StoreScope, _ longCalls: LongCalls) {
+    self.scope = scope
+    self.longCalls = longCalls
+  }
+
+  func prepare(_ call: inout InlineCall) {
+    do throws(RequestError) {
+      let plan = try scope.allocate(DeleteRangePlan.self)
+      plan.initialize(to: try DeleteRangePlan(call.payload, scope))
+      call.message = UnsafeMutableRawPointer(plan)
+    } catch {
+      call.refuse(error.code, error.message)
+    }
+  }
+
+  func execute(_ call: inout InlineCall, _ response: inout ResponseWriter) {
+    let command = call.message!.assumingMemoryBound(to: DeleteRangePlan.self).pointee.command
+    do throws(RequestError) {
+      try call.authorize { principal throws(RequestError) in
+        try principal.require(.write, command.range)
+      }
+      if isLong(command) { return try executeBeside(call.payload, &response) }
+    } catch {
+      return response.fail(error.code, error.message)
+    }
+    let reply = scope.beginReply(response)
+    do throws(StoreError) {
+      let answer = try scope.engine.any.deleteRange(command, reply) {
+        let deferred = response.deferred()
+        return { Self.answer(deferred, $0) }
+      }
+      guard case .now(let result) = answer else { return }
+      let message = reply.message(deleteRange: result)
+      response.respond(message)
+    } catch {
+      response.fail(error)
+    }
+  }
+
+  /// Whether there is so much to delete that the loop should not wait for it. A range that is too
+  /// large, or only counted, is not: nothing will be deleted.
+  private func isLong(_ command: DeleteRangeCommand) -> Bool {
+    if command.dryRun { return false }
+    scope.reply.reset()
+    let answer = try? scope.engine.any.count(command.range, scope.reply, later: { { _ in } })
+    guard case .now(let range) = answer else { return false }
+    return range.count > Self.maxInlineKeys && range.count <= command.maxKeys
+  }
+
+  private func executeBeside(
+    _ payload: UnsafeRawBufferPointer, _ response: inout ResponseWriter
+  ) throws(RequestError) {
+    try longCalls.reserve()
+    let call = LongCall(payload, &response, scope)
+    longCalls.start {
+      call.execute { payload, scope throws(RequestError) in
+        Self.delete(try DeleteRangePlan(payload, scope).command, scope, call.deferred)
+      }
+    }
+  }
+
+  private static func delete(
+    _ command: DeleteRangeCommand, _ scope: StoreScope, _ deferred: DeferredResponse
+  ) {
+    do throws(StoreError) {
+      let answer = try scope.engine.any.deleteRange(command, scope.reply) {
+        { Self.answer(deferred, $0) }
+      }
+      if case .now(let result) = answer { Self.answer(deferred, .success(result)) }
+    } catch {
+      deferred.fail(error.status)
+    }
+  }
+
+  private static func answer(
+    _ deferred: DeferredResponse, _ result: Result<DeleteRangeResult, StoreError>
+  ) {
+    switch result {
+    case .success(let result):
+      let reply = ReplyArena(budgetBytes: .max, blockBytes: 1 << 10)
+      deferred.respond(reply.message(deleteRange: result).encoded())
+    case .failure(let error): deferred.fail(error.status)
+    }
+  }
+}
+
+extension ReplyArena {
+  func message(deleteRange result: DeleteRangeResult) -> ReplyMessage {
+    let message = make(roost__v1__delete_range_response__init)
+    message.pointee.deleted = result.deleted
+    message.pointee.revision = result.revision
+    return ReplyMessage(message, maxBytes: ReplyMessage.fixedBytes)
+  }
+}

@@ -1,0 +1,68 @@
+import RoostStore
+import TTRPC
+
+extension StoreError {
+  /// The one place where the store's failures become status codes.
+  var status: RPCError {
+    switch self {
+    case .notFound:
+      RPCError(.notFound, "there is no such key")
+    case .alreadyExists:
+      RPCError(.alreadyExists, "the key exists already")
+    case .revisionMismatch(let current):
+      RPCError(.aborted, "the key's revision is \(current): read it again, then retry")
+    case .valueMismatch(let current):
+      RPCError(
+        .aborted, "the key's value is another, at revision \(current): read it again, then retry")
+    case .wrongType(let found, let needed):
+      RPCError(
+        .failedPrecondition,
+        "the key holds \(found.article), this call needs \(needed.article): use another key")
+    case .counterOverflow:
+      RPCError(.outOfRange, "the sum is outside of a signed 64-bit integer: nothing was added")
+    case .durabilityUnavailable(let durability):
+      RPCError(
+        .failedPrecondition,
+        "this engine cannot give the durability \(durability): ask for less, or leave it out")
+    case .replyTooLarge(let bytes, let limit):
+      RPCError(
+        .resourceExhausted,
+        "the answer takes \(bytes) bytes or more, the limit is \(limit): nothing was done, "
+          + "ask for less at once")
+    case .listTooLong(let items, let limit):
+      RPCError(
+        .resourceExhausted, "the list would have \(items) items, the limit is \(limit)")
+    case .listTooLarge(let bytes, let limit):
+      RPCError(
+        .resourceExhausted, "the list would have \(bytes) bytes, the limit is \(limit)")
+    case .rangeTooLarge(let keys, let limit):
+      RPCError(
+        .resourceExhausted,
+        "the range holds \(keys) keys or more, the limit is \(limit): nothing was deleted, "
+          + "delete smaller ranges")
+    case .invalidPattern(let reason):
+      RPCError(.invalidArgument, "the pattern is not valid: \(reason)")
+    case .memoryExhausted:
+      RPCError(.resourceExhausted, "the server's memory limit is reached: nothing was written")
+    case .unavailable(let reason):
+      RPCError(.unavailable, "the store cannot do it now, it was not executed: \(reason)")
+    case .dataLoss(let reason):
+      RPCError(.dataLoss, "stored data is damaged: \(reason)")
+    case .stepFailed(let index, let error):
+      RPCError(error.status.code, "step \(index) failed, nothing was done: \(error.status.message)")
+    }
+  }
+}
+
+extension ValueKind {
+  fileprivate var article: String {
+    switch self {
+    case .bytes: "bytes"
+    case .text: "a text"
+    case .int: "an integer"
+    case .double: "a double"
+    case .bool: "a bool"
+    case .list: "a list"
+    }
+  }
+}

@@ -1,0 +1,100 @@
+// Scan, count and delete over a range: what goes by the order of keys.
+extension MemoryEngine {
+  /// Keys that a scan looks at before it gives the locks back for a moment.
+  private static var keysPerSlice: Int { 256 }
+  /// Expired keys that are freed while all locks are held; more are freed in slices before.
+  private static var keysExpiredAtOnce: Int { 64 }
+
+  public func scan(
+    _ command: ScanCommand, _ reply: ReplyArena, later: Later<ScanResult>
+  ) throws(StoreError) -> Answer<ScanResult> {
+    let revision = shards.currentRevision
+    var page = ScanPage(command, reply, stepMillis: time.stepMillis)
+    var merge = ShardMerge(shards, reverse: command.reverse, memory: reply)
+    var outcome = ScanPage.Outcome.sliceDone
+    while outcome == .sliceDone {
+      shards.lock(shards.all)
+      merge.refresh { page.isBefore($0) }
+      outcome = page.fill(&merge, now: time.now, maxExamined: Self.keysPerSlice)
+      shards.unlock(shards.all)
+    }
+    return .now(
+      ScanResult(
+        entries: page.found, resumeAfter: outcome == .pageFull ? page.resumeAfter : nil,
+        examined: page.examined, revision: revision))
+  }
+
+  public func count(
+    _ range: KeyRangeRef, _ reply: ReplyArena, later: Later<CountResult>
+  ) throws(StoreError) -> Answer<CountResult> {
+    let window = KeyWindow(range)
+    lockWithoutExpired(window)
+    var count = 0
+    let now = time.now
+    for index in 0..<shards.count {
+      count &+= window.places(shards[index].pointee.index).count
+      if window.isEverything { count &-= shards[index].pointee.expiredCount(at: now) }
+    }
+    let revision = shards.currentRevision
+    unlockAllAfterWrite()
+    return .now(CountResult(count: Int64(count), revision: revision))
+  }
+
+  public func deleteRange(
+    _ command: DeleteRangeCommand, _ reply: ReplyArena, later: Later<DeleteRangeResult>
+  ) throws(StoreError) -> Answer<DeleteRangeResult> {
+    try check(command.durability)
+    let window = KeyWindow(command.range)
+    lockWithoutExpired(window, exactly: true)
+    defer { unlockAllAfterWrite() }
+    var count = 0
+    for index in 0..<shards.count {
+      count &+= window.places(shards[index].pointee.index).count
+    }
+    if command.dryRun { return .now(DeleteRangeResult(deleted: Int64(count), revision: 0)) }
+    if count > command.maxKeys {
+      throw .rangeTooLarge(keys: Int64(count), limit: command.maxKeys)
+    }
+    guard count > 0 else { return .now(DeleteRangeResult(deleted: 0, revision: 0)) }
+    let revision = shards[0].pointee.nextRevision()
+    let lower = window.lower
+    for index in 0..<shards.count {
+      let shard = shards[index]
+      var left = window.places(shard.pointee.index).count
+      while left > 0 {
+        var cursor = shard.pointee.index.seek { lower.follows($0.key) }
+        guard let first = cursor.next() else { preconditionFailure("a range lost its keys") }
+        left &-= shard.pointee.unlinkRun(from: first, maxCount: left)
+      }
+    }
+    sweeper.wakeUp()
+    return .now(DeleteRangeResult(deleted: Int64(count), revision: revision))
+  }
+
+  /// Locks all shards at a moment when no expired key is in them: but where the window is
+  /// everything, unless `exactly`, expired keys may be left, to be subtracted.
+  private func lockWithoutExpired(_ window: KeyWindow, exactly: Bool = false) {
+    while true {
+      shards.lock(shards.all)
+      if window.isEverything, !exactly { return }
+      let now = time.now
+      var expired = 0
+      for index in 0..<shards.count { expired &+= shards[index].pointee.expiredCount(at: now) }
+      if expired <= Self.keysExpiredAtOnce {
+        for index in 0..<shards.count where expired > 0 {
+          _ = shards[index].pointee.expireDue(at: now, maxKeys: expired)
+        }
+        return
+      }
+      shards.unlock(shards.all)
+      sweeper.expireAll()
+    }
+  }
+
+  private func unlockAllAfterWrite() {
+    if maxMemoryBytes != nil {
+      for index in 0..<shards.count { shards.publishMemory(index) }
+    }
+    shards.unlock(shards.all)
+  }
+}

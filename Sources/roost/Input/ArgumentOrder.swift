@@ -1,0 +1,53 @@
+/// Lets a negative number be a plain argument: `roost range list 0 -1`, `roost incr stock -5`.
+///
+/// The argument parser reads `-1` as an option that does not exist. No option of `roost` is a
+/// negative number (`-0` is `--null`), so where such a word stands, all plain words move, in their
+/// order, behind a `--`, and the options stay in front of it. Words behind a `--` of the caller's
+/// own stay there.
+enum ArgumentOrder {
+  /// The options that take a value as their next word. A test compares this with the commands.
+  static let valueOptions: Set<String> = [
+    "--endpoint", "--token-file", "--timeout", "-o", "--output", "--type", "--file", "--ttl",
+    "--if-revision", "--durability", "--prefix", "--start", "--end", "--match",
+    "--regex", "--limit", "--initial", "--max-length", "-d", "--data", "--metadata", "-n",
+    "--count", "--generate-completion-script",
+  ]
+
+  /// - Parameter arguments: Without the program's name.
+  static func normalized(_ arguments: [String]) -> [String] {
+    let words = arguments.prefix { $0 != "--" }
+    let verbatim = arguments.dropFirst(words.count + 1)
+    var options: [String] = []
+    var plain: [String] = []
+    var hasNegativeNumber = false
+    var index = words.startIndex
+    while index < words.endIndex {
+      let word = words[index]
+      index += 1
+      if isNegativeNumber(word) {
+        hasNegativeNumber = true
+        plain.append(word)
+      } else if word.hasPrefix("-"), word != "-" {
+        options.append(word)
+        if valueOptions.contains(word), index < words.endIndex {
+          options.append(words[index])
+          index += 1
+        }
+      } else {
+        plain.append(word)
+      }
+    }
+    guard hasNegativeNumber, let command = plain.first, !isNegativeNumber(command) else {
+      return arguments
+    }
+    return [command] + options + ["--"] + plain.dropFirst() + verbatim
+  }
+
+  /// `-5`, `-0.5`, `-1e9`; not `-`, `-o`, `-0`.
+  static func isNegativeNumber(_ word: String) -> Bool {
+    guard word.utf8.first == UInt8(ascii: "-"), word != "-0" else { return false }
+    guard let next = word.utf8.dropFirst().first else { return false }
+    let isDigit = next >= UInt8(ascii: "0") && next <= UInt8(ascii: "9")
+    return (isDigit || next == UInt8(ascii: ".")) && Double(word) != nil
+  }
+}

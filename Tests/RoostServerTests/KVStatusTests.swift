@@ -1,0 +1,66 @@
+import RoostStore
+import TTRPC
+import Testing
+
+@testable import RoostServer
+
+@Suite struct KVStatusTests {
+  @Test(
+    "Each failure of the store has the code that the API documents",
+    arguments: [
+      (StoreError.notFound, StatusCode.notFound), (.alreadyExists, .alreadyExists),
+      (.revisionMismatch(current: 7), .aborted), (.valueMismatch(current: 7), .aborted),
+      (.wrongType(found: .text, needed: .list), .failedPrecondition),
+      (.counterOverflow, .outOfRange), (.durabilityUnavailable(.synced), .failedPrecondition),
+      (.replyTooLarge(bytes: 9, limit: 8), .resourceExhausted),
+      (.listTooLong(items: 9, limit: 8), .resourceExhausted),
+      (.listTooLarge(bytes: 9, limit: 8), .resourceExhausted),
+      (.rangeTooLarge(keys: 9, limit: 8), .resourceExhausted),
+      (.invalidPattern("missing )"), .invalidArgument), (.memoryExhausted, .resourceExhausted),
+      (.unavailable("starting"), .unavailable), (.dataLoss("segment 3"), .dataLoss),
+    ])
+  func codes(error: StoreError, code: StatusCode) {
+    #expect(error.status.code == code)
+    #expect(error.status.message.count > 10)
+    let step = StoreError.stepFailed(index: 5, error).status
+    #expect(step.code == code && step.message.contains("step 5"))
+    #expect(step.message.contains(error.status.message))
+  }
+
+  @Test("A mismatch names the current revision, a limit its figures")
+  func figures() {
+    #expect(StoreError.revisionMismatch(current: 1234).status.message.contains("1234"))
+    #expect(StoreError.valueMismatch(current: 1234).status.message.contains("1234"))
+    let tooLong = RequestError.keyTooLong(bytes: 5000, limit: 4096)
+    #expect(tooLong.message.contains("5000") && tooLong.message.contains("4096"))
+  }
+
+  @Test(
+    "Refusals that are not the argument's fault have codes of their own",
+    arguments: [
+      (RequestError.decodingTooLarge(limit: 1), StatusCode.resourceExhausted),
+      (.idempotencyKey, .unimplemented), (.permissionDenied(.read), .permissionDenied),
+      (.tooManyLongCalls(limit: 1), .unavailable), (.emptyKey, .invalidArgument),
+    ])
+  func refusals(error: RequestError, code: StatusCode) {
+    #expect(error.code == code)
+    let nested = RequestError.element(field: "keys", index: 3, error)
+    #expect(nested.code == code && nested.message == "keys[3]: \(error.message)")
+  }
+}
+
+@Suite struct KVLongCallTests {
+  @Test("No more than the limit are under way, and a place is free again at the end")
+  func bounded() async throws {
+    let longCalls = LongCalls()
+    for _ in 0..<LongCalls.maxCalls { try longCalls.reserve() }
+    #expect(throws: RequestError.self) { try longCalls.reserve() }
+    await withCheckedContinuation { continuation in
+      longCalls.start { continuation.resume() }
+    }
+    while (try? longCalls.reserve()) == nil { await Task.yield() }
+    for _ in 0..<LongCalls.maxCalls { longCalls.start {} }
+    await longCalls.finish()
+    try longCalls.reserve()
+  }
+}
