@@ -39,6 +39,7 @@ let package = Package(
     // C: libraries of the system, and what Swift cannot call.
     .systemLibrary(
       name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .target(name: "CLinux"),
     .target(
       name: "CRE2", cxxSettings: [.define("NDEBUG")], linkerSettings: [.linkedLibrary("re2")]),
@@ -55,7 +56,7 @@ let package = Package(
 
     // The store.
     .target(name: "RoostAPI", dependencies: ["ProtobufC", "CProtobufC", "CRoostProtos", "TTRPC"]),
-    .target(name: "RoostStore", dependencies: ["CLinux", "CRE2"]),
+    .target(name: "RoostStore", dependencies: ["CLinux", "CRE2", "CZstd"]),
     .target(
       name: "RoostServer",
       dependencies: [
