@@ -134,7 +134,7 @@ struct ServerAsyncTests {
     }
     let peer = harness.connect()
     #expect(harness.exchange(peer, try latest("roof", timeoutNanos: 1_000)) == [])
-    #expect(harness.tick.nextDeadlineNanos == harness.nowNanos + 1_000)
+    #expect(harness.tick.nextTickNanos == harness.nowNanos + 1_000)
     harness.nowNanos += 999
     harness.run()
     #expect(peer.answers() == [])
@@ -146,7 +146,7 @@ struct ServerAsyncTests {
     for await _ in ended {}
     harness.run()
     #expect(peer.answers() == [])
-    #expect(harness.tick.nextDeadlineNanos == nil)
+    #expect(harness.tick.nextTickNanos == nil)
   }
 
   @Test("A disconnect cancels the tasks of its connection's calls, and drops their answers")

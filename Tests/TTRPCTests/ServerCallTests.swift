@@ -127,7 +127,7 @@ struct ServerCallTests {
     }
     let harness = TickHarness {
       $0.register(inline: handler, for: .other)
-      $0.endOfTick = { log.lines.append("end") }
+      $0.endOfTick = { _ in log.lines.append("end") }
     }
     let (one, two) = (harness.connect(), harness.connect())
     func request(_ stream: UInt32, _ byte: UInt8) -> [UInt8] {

@@ -83,7 +83,7 @@ final class TickHarness {
     defer { for buffer in borrowed { buffer.deallocate() } }
     tick.begin(nowNanos: nowNanos)
     for peer in peers where peer.machine?.pointee.hasBacklog == true {
-      if let machine = peer.machine, machine.pointee.unsentBytes < tick.limits.pauseBytes {
+      if let machine = peer.machine, machine.pointee.unreadBytes < tick.limits.pauseBytes {
         tick.resume(machine)
       }
     }
@@ -136,6 +136,8 @@ final class TestPeer {
   var closeReason: CloseReason? { machine?.pointee.closeReason }
   var hasBacklog: Bool { machine?.pointee.hasBacklog ?? false }
   var unsentBytes: Int { machine?.pointee.unsentBytes ?? 0 }
+  var heldBytes: Int { machine?.pointee.heldBytes ?? 0 }
+  var unreadBytes: Int { machine?.pointee.unreadBytes ?? 0 }
   var pendingCallCount: Int { machine?.pointee.pendingCallCount ?? 0 }
   var inputCapacity: Int { machine?.pointee.input.capacity ?? 0 }
   var outputCapacity: Int { machine?.pointee.output.capacity ?? 0 }

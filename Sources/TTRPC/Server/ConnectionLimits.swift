@@ -2,8 +2,9 @@
 public struct ConnectionLimits: Sendable, Hashable {
   /// Bytes of a request's metadata as they are encoded; over it a call is RESOURCE_EXHAUSTED.
   public var maxMetadataBytes = 8 << 10
-  /// Calls of one connection that were started and not answered; over it a call is
-  /// RESOURCE_EXHAUSTED. Calls that are answered in the tick in which they come do not count.
+  /// Calls of one connection that were started and not answered, or whose answers are held back;
+  /// over it a call is RESOURCE_EXHAUSTED. Calls that are answered in the tick in which they come
+  /// do not count.
   public var maxCallsPerConnection = 1_024
   /// The same for all connections of one event loop; over it a call is UNAVAILABLE, with a delay
   /// after which to repeat it.
@@ -14,8 +15,9 @@ public struct ConnectionLimits: Sendable, Hashable {
   /// The defaults.
   public init() {}
 
-  /// With so many bytes unread no more calls of the connection are executed, and no more of its
-  /// bytes are read, until the peer has read. One more answer of the largest size still fits.
+  /// With so many bytes unread or held back no more calls of the connection are executed, and no
+  /// more of its bytes are read, until the peer has read or the gate has opened. One more answer of
+  /// the largest size still fits.
   public var pauseBytes: Int {
     let spare = FrameHeader.byteCount + FrameHeader.maxDataBytes + Self.refusalReserveBytes
     return max(maxUnreadBytes - spare, maxUnreadBytes / 4)

@@ -5,7 +5,9 @@ import ProtobufC
 public struct Dispatcher {
   /// Called in each tick that executed calls or delivered answers, between that and the writing
   /// of the answers: what must be durable before an answer leaves goes out here.
-  public var endOfTick: (() -> Void)?
+  public var endOfTick: ((TickSummary) -> Void)?
+  /// Says when answers may leave that handlers hold back (`ResponseWriter.hold`); `nil`: at once.
+  public var gate: (any AnswerGate)?
 
   private(set) var methods: [MethodDescriptor: RegisteredMethod] = [:]
   private(set) var interceptors: [any ServerInterceptor] = []

@@ -48,6 +48,28 @@ struct OutputBuffer: ~Copyable {
     assert(writtenBytes <= capacity)
   }
 
+  /// Adds bytes.
+  @inline(__always)
+  mutating func append(_ bytes: UnsafeRawPointer, count: Int) {
+    reserve(count).copyMemory(from: bytes, byteCount: count)
+    advance(count)
+  }
+
+  /// Where the last `count` bytes lie, which have not been sent; valid until the buffer changes.
+  @inline(__always)
+  func lastBytes(_ count: Int) -> UnsafeRawPointer {
+    precondition(count > 0 && count <= unsentBytes)
+    return UnsafeRawPointer(base.unsafelyUnwrapped + (writtenBytes &- count))
+  }
+
+  /// Takes the last `count` bytes back, which have not been sent.
+  @inline(__always)
+  mutating func removeLast(_ count: Int) {
+    precondition(count >= 0 && count <= unsentBytes)
+    writtenBytes &-= count
+    if sentBytes == writtenBytes { removeAll() }
+  }
+
   @inline(never)
   private mutating func grow(_ bytes: Int) {
     guard let old = base else {

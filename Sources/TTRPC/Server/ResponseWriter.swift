@@ -21,10 +21,14 @@ public struct ResponseWriter {
   /// `nil`: not answered yet.
   private(set) var code: StatusCode?
   private(set) var isDeferred = false
+  private(set) var isHeld = false
+  /// What the connection had not sent when the call began: the answer comes behind it.
+  private let unsentBefore: Int
 
   @inline(__always)
-  init(_ call: UnsafeMutablePointer<InlineCall>, _ tick: ServerTick) {
+  init(_ call: UnsafeMutablePointer<InlineCall>, _ tick: ServerTick, unsentBefore: Int) {
     self.call = call
+    self.unsentBefore = unsentBefore
     self.tick = .passUnretained(tick)
     machine = call.pointee.machine
     streamID = call.pointee.streamID
@@ -111,6 +115,22 @@ public struct ResponseWriter {
     noteAnswer(.unknown)
     isDeferred = true
     return tick._withUnsafeGuaranteedRef { $0.`defer`(call) }
+  }
+
+  /// Keeps the answer back until the dispatcher's gate has reached a mark: after `respond` or
+  /// `fail`, and at most once. It leaves in this tick where `endOfTick` opens the mark; otherwise
+  /// the call stays in flight, with its deadline, and its answer leaves in a later tick, perhaps
+  /// after answers of later calls. A mark that is open already costs one comparison; without a gate
+  /// every mark is open. Not after `deferred()`: whoever answers later does so when it may.
+  @inline(__always)
+  public mutating func hold(until mark: Int64) {
+    precondition(code != nil && !isDeferred && !isHeld, "an answer is held once, and once written")
+    tick._withUnsafeGuaranteedRef { tick in
+      guard mark > tick.openMark else { return }
+      isHeld = true
+      let frameBytes = machine.pointee.output.unsentBytes &- unsentBefore
+      tick.hold(call, until: mark, code.unsafelyUnwrapped, frameBytes: frameBytes)
+    }
   }
 
   private mutating func failTooLarge(_ bytes: Int) {

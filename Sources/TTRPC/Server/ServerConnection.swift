@@ -14,9 +14,10 @@ public enum CloseReason: Sendable, Hashable {
   case draining
 }
 
-/// A call that was started and not answered.
+/// A call that was started and not answered, or whose answer is held back.
 struct PendingCall {
-  let state: DeferredState
+  /// `nil`: its answer is held back, under the call's serial.
+  let state: DeferredState?
   let serial: UInt64
   let registered: Unmanaged<RegisteredMethod>?
   let requestBytes: UInt32
@@ -27,10 +28,11 @@ struct PendingCall {
 /// `ServerTick.receive`, split anywhere, and sends what is `unsent`. Confined to its loop's
 /// thread; it lives at one address from `ServerTick.attach` to `detach`.
 ///
-/// 1. `pending` has an entry for each call that was started and not answered; no other call uses
-///    the stream meanwhile.
+/// 1. `pending` has an entry for each call that was started and not answered, and for each whose
+///    answer is held back beyond its tick; no other call uses the stream meanwhile.
 /// 2. While `isStalled`, `input` begins with whole frames, and no bytes are received.
 /// 3. With a `closeReason` nothing is received any more. What is unsent may still be sent.
+/// 4. `heldBytes` is the size of the frames that are held back for it, those of this tick included.
 public struct ServerConnection: ~Copyable {
   /// What handlers know of it.
   public let context: ServerConnectionContext
@@ -42,6 +44,7 @@ public struct ServerConnection: ~Copyable {
   private(set) var isAbandoned = false
 
   var output: OutputBuffer
+  var heldBytes = 0
   var input = PendingInput()
   var backlog = PendingInput()
   var isStalled = false
@@ -70,6 +73,10 @@ public struct ServerConnection: ~Copyable {
   @inline(__always)
   public var unsentBytes: Int { output.unsentBytes }
 
+  /// Bytes of answers that the peer has not taken: those not sent yet, and those held back.
+  @inline(__always)
+  public var unreadBytes: Int { output.unsentBytes &+ heldBytes }
+
   /// Whether it goes on and has nothing to send, nor anything that waits for that.
   @inline(__always)
   public var isOpenAndEmpty: Bool {
@@ -80,7 +87,7 @@ public struct ServerConnection: ~Copyable {
   @inline(__always)
   public mutating func didSend(_ bytes: Int) { output.didSend(bytes) }
 
-  /// Calls that were started and not answered.
+  /// Calls that were started and not answered, or whose answers are held back.
   public var pendingCallCount: Int { pending.count }
 
   /// Whether frames wait, received and not decoded, until the peer has read.

@@ -10,9 +10,18 @@ public final class ServerLoop {
   /// and again before its calls are executed.
   public internal(set) var monotonicNanos: UInt64 = 0
 
-  /// - Parameter arena: gives each call its budget.
-  public init(index: Int, arena: Arena = Arena()) {
+  /// Wakes the loop from any thread, so that it looks at its gate. Calls before the loop has looked
+  /// wake it once. Never blocks.
+  public let wake: @Sendable () -> Void
+
+  /// - Parameters:
+  ///   - arena: gives each call its budget.
+  ///   - wake: the driver's; by default nobody is woken.
+  public init(
+    index: Int, arena: Arena = Arena(), wake: @escaping @Sendable () -> Void = {}
+  ) {
     self.index = index
     self.arena = arena
+    self.wake = wake
   }
 }

@@ -5,19 +5,29 @@ extension ServerTick {
     let machine = call.pointee.machine
     let state = DeferredState()
     deferredSerial &+= 1
-    let address = CallAddress(
-      connectionID: machine.pointee.context.id, streamID: call.pointee.streamID,
-      serial: deferredSerial)
-    machine.pointee.pending[call.pointee.streamID] = PendingCall(
+    let pending = PendingCall(
       state: state, serial: deferredSerial, registered: call.pointee.registered,
       requestBytes: call.pointee.requestBytes, startedNanos: loop.monotonicNanos)
+    let address = addPending(
+      pending, machine, call.pointee.streamID, deadlineNanos: call.pointee.deadlineNanos)
+    return DeferredResponse(address, mailbox, state)
+  }
+
+  /// From now on the call is in flight.
+  @discardableResult
+  func addPending(
+    _ call: PendingCall, _ machine: UnsafeMutablePointer<ServerConnection>, _ streamID: UInt32,
+    deadlineNanos: UInt64
+  ) -> CallAddress {
+    let address = CallAddress(
+      connectionID: machine.pointee.context.id, streamID: streamID, serial: call.serial)
+    machine.pointee.pending[streamID] = call
     inFlightCount += 1
-    if call.pointee.deadlineNanos != .max {
-      let entry = DeadlineQueue.Entry(
-        deadlineNanos: call.pointee.deadlineNanos, address: address)
+    if deadlineNanos != .max {
+      let entry = DeadlineQueue.Entry(deadlineNanos: deadlineNanos, address: address)
       deadlines.insert(entry) { pendingCall($0) != nil }
     }
-    return DeferredResponse(address, mailbox, state)
+    return address
   }
 
   /// Writes an answer that came from elsewhere; one that nobody waits for is dropped.
@@ -29,14 +39,11 @@ extension ServerTick {
     finish(machinePointer, call, code, before)
   }
 
-  /// When the first deadline of a deferred call passes, on the monotonic clock; `nil`: never.
-  public var nextDeadlineNanos: UInt64? { deadlines.firstNanos }
-
-  /// Answers the deferred calls whose time is up with DEADLINE_EXCEEDED, and cancels them.
+  /// Answers the calls in flight whose time is up with DEADLINE_EXCEEDED, and cancels them.
   public func expireDeadlines() {
     while let address = deadlines.removeFirst(until: loop.monotonicNanos) {
       guard let (machine, call) = takePending(address) else { continue }
-      call.state.cancel()
+      giveUp(call, machine)
       let before = machine.pointee.output.unsentBytes
       StatusFrame.append(.deadlinePassed, streamID: address.streamID, to: &machine.pointee.output)
       finish(machine, call, .deadlineExceeded, before)
@@ -70,7 +77,7 @@ extension ServerTick {
       call, code, responseBytes: machine.pointee.output.unsentBytes - unsentBefore, machine)
   }
 
-  /// Tells the hooks of a deferred call's end.
+  /// Tells the hooks of the end of a call that was deferred or held back.
   func complete(
     _ call: PendingCall, _ code: StatusCode, responseBytes: Int,
     _ machine: UnsafeMutablePointer<ServerConnection>

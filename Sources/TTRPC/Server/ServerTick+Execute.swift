@@ -10,27 +10,28 @@ extension ServerTick {
       method._withUnsafeGuaranteedRef { $0.prefetch(call) }
     }
     loop.monotonicNanos = nowNanos
+    readGate()
     for index in 0..<count { execute(calls + index, nowNanos) }
   }
 
   @inline(__always)
   private func execute(_ call: UnsafeMutablePointer<InlineCall>, _ nowNanos: UInt64) {
     let machine = call.pointee.machine
-    guard !machine.pointee.isAbandoned else { return drop(call) }
+    guard !machine.pointee.isAbandoned else { return skip(call) }
     // Refusals are small; everything else waits until the peer has read.
-    let isPaused = machine.pointee.output.unsentBytes >= limits.pauseBytes
+    let isPaused = machine.pointee.unreadBytes >= limits.pauseBytes
     if isPaused || machine.pointee.isStalled, call.pointee.refusal == nil {
       return putBack(call)
     }
     touch(machine)
     let before = machine.pointee.output.unsentBytes
-    var writer = ResponseWriter(call, self)
+    var writer = ResponseWriter(call, self, unsentBefore: before)
     if let registered = call.pointee.registered {
       registered._withUnsafeGuaranteedRef { run(call, $0, &writer, nowNanos) }
     }
     if call.pointee.refusal != nil { answerRefused(call, &writer) }
     if writer.code == nil { writer.fail(.unanswered) }
-    if !completionHooks.isEmpty && !writer.isDeferred {
+    if !completionHooks.isEmpty && !writer.isDeferred && !writer.isHeld {
       let bytes = machine.pointee.output.unsentBytes - before
       complete(call, writer.code ?? .unknown, responseBytes: bytes, nowNanos)
     }
@@ -94,8 +95,15 @@ extension ServerTick {
         forKey: call.pointee.streamID)
     else { return }
     inFlightCount -= 1
-    pending.state.cancel()
+    giveUp(pending, call.pointee.machine)
     complete(pending, .invalidArgument, responseBytes: 0, call.pointee.machine)
+  }
+
+  /// Nobody would read the answer.
+  @inline(never)
+  private func skip(_ call: UnsafeMutablePointer<InlineCall>) {
+    skippedCallCount += 1
+    drop(call)
   }
 
   /// Releases what a call holds.
@@ -108,6 +116,7 @@ extension ServerTick {
   @inline(never)
   private func putBack(_ call: UnsafeMutablePointer<InlineCall>) {
     let machine = call.pointee.machine
+    skippedCallCount += 1
     if !machine.pointee.isStalled {
       machine.pointee.isStalled = true
       if machine.pointee.resumedSerial != serial { machine.pointee.backlogNanos = beginNanos }

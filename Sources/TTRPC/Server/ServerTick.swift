@@ -24,13 +24,15 @@ public final class ServerTick {
   public var isDraining = false
   /// Calls received since the start, refused ones included.
   public internal(set) var callCount: UInt64 = 0
-  /// Calls that were started and not answered, of all connections.
+  /// Calls that were started and not answered, or whose answers are held back beyond their tick, of
+  /// all connections.
   public internal(set) var inFlightCount = 0
 
   let arena: Arena
   let mailbox: any AnswerMailbox
   let methods: MethodTable
-  let endOfTick: (() -> Void)?
+  let endOfTick: ((TickSummary) -> Void)?
+  let gate: (any AnswerGate)?
   let interceptors: Unmanaged<InterceptorLink>?
   let completionHooks: [any ServerInterceptor]
   let blocks: UnsafeMutablePointer<OutputBlocks>
@@ -48,6 +50,14 @@ public final class ServerTick {
   var touched: [UnsafeMutablePointer<ServerConnection>] = []
   var connections: [UInt64: UnsafeMutablePointer<ServerConnection>] = [:]
   var deadlines = DeadlineQueue()
+  /// The gate's, as of this phase of the tick; without a gate every mark is open.
+  var openMark: Int64
+  var held = HeldAnswers()
+  /// Whether the gate is to be asked for refusals in this tick, and when it is without being woken.
+  var isGateAskDue = false
+  var gateAskNanos: UInt64 = 0
+  /// Calls of this tick that were put back, or whose connection was abandoned.
+  var skippedCallCount = 0
 
   /// - Parameters:
   ///   - dispatcher: made for `loop`.
@@ -62,6 +72,8 @@ public final class ServerTick {
     arena = loop.arena
     methods = MethodTable(Array(dispatcher.methods.values))
     endOfTick = dispatcher.endOfTick
+    gate = dispatcher.gate
+    openMark = dispatcher.gate == nil ? .max : .min
     interceptors = InterceptorLink(dispatcher.interceptors[...]).map { .passRetained($0) }
     completionHooks = dispatcher.interceptors.filter(\.wantsCompletions)
     calls = .allocate(capacity: callCapacity)
@@ -100,7 +112,7 @@ public final class ServerTick {
     machine.pointee.pending = [:]
     inFlightCount -= pending.count
     for call in pending.values {
-      call.state.cancel()
+      giveUp(call, machine)
       complete(call, .cancelled, responseBytes: 0, machine)
     }
     if machine.pointee.isTouched { touched.removeAll { $0 == machine } }
@@ -145,10 +157,13 @@ public final class ServerTick {
     isExecuted = false
   }
 
-  /// Ends the execution phase: runs the dispatcher's `endOfTick`, if there is anything to send.
+  /// Ends the execution phase: runs the dispatcher's `endOfTick`, if there is anything to send, and
+  /// lets the held answers go that may leave.
   public func commit() {
     isExecuted = true
-    if tickCallCount > 0 || !touched.isEmpty { endOfTick?() }
+    if let endOfTick, tickCallCount > 0 || !touched.isEmpty { endOfTick(summary()) }
+    if !held.isEmpty { settleHeld() }
+    isGateAskDue = false
     guard !stalled.isEmpty else { return }
     for machine in stalled { machine.pointee.keepBacklog() }
     stalled.removeAll()
@@ -165,6 +180,7 @@ public final class ServerTick {
   /// Ends the tick: what was received may be overwritten.
   public func end() {
     tickCallCount = 0
+    skippedCallCount = 0
     receivedBytes = 0
     arena.reset()
     guard !heldInput.isEmpty else { return }
