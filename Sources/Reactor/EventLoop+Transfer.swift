@@ -80,7 +80,7 @@ extension EventLoop {
     if machine.pointee.closeReason != nil && machine.pointee.unsentBytes == 0 {
       return shut(connection)
     }
-    let isPaused = machine.pointee.unsentBytes >= configuration.limits.pauseBytes
+    let isPaused = machine.pointee.unreadBytes >= configuration.limits.pauseBytes
     if machine.pointee.hasBacklog && !isPaused && !connection.pointee.isResuming {
       connection.pointee.isResuming = true
       resuming.append(connection)

@@ -65,7 +65,7 @@ final class EventLoop {
     self.configuration = configuration
     self.counters = counters
     mailbox = mailboxes[index]
-    let loop = ServerLoop(index: index)
+    let loop = ServerLoop(index: index) { [mailbox] in mailbox.requestWake() }
     tick = ServerTick(
       dispatcher: makeDispatcher(loop), loop: loop, limits: configuration.limits,
       mailbox: mailbox)
@@ -158,6 +158,9 @@ final class EventLoop {
     mailbox.takeAll { item in
       switch item {
       case .answer(let answer): tick.deliver(answer)
+      case .wake:
+        mailbox.acknowledgeWakeRequest()
+        tick.noteWake()
       case .adopt(let socket): adopt(socket)
       case .drain(let untilNanos): beginDrain(untilNanos)
       }
@@ -193,11 +196,11 @@ final class EventLoop {
     }
   }
 
-  /// How long epoll may wait: until a deadline, the next sweep, or the end of a rest.
+  /// How long epoll may wait: until a tick is due, the next sweep, or the end of a rest.
   private func timeoutMillis() -> Int32 {
     if !mailbox.isEmpty || !resuming.isEmpty { return 0 }
     var until = connections.isEmpty ? UInt64.max : sweepAtNanos
-    if let deadline = tick.nextDeadlineNanos { until = min(until, deadline) }
+    if let due = tick.nextTickNanos { until = min(until, due) }
     if let drain = drainUntilNanos { until = min(until, drain) }
     if let rest = listenersRestUntilNanos { until = min(until, rest) }
     guard until != .max else { return -1 }

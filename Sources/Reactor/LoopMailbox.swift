@@ -13,15 +13,21 @@ import TTRPC
 /// 1. Whoever pushes to an empty stack writes to the eventfd, unless it is the loop itself, which
 ///    looks at the stack before it waits.
 /// 2. Items of one thread are taken in the order in which it posted them.
+/// 3. At most one `wake` is on the stack, and it is always the same node: asking for one allocates
+///    nothing.
 final class LoopMailbox: AnswerMailbox {
   enum Item: Sendable {
     case answer(DeferredAnswer)
     case adopt(AcceptedSocket)
+    /// Look at the gate.
+    case wake
     /// Finish what is in flight until the time, on the monotonic clock, and end.
     case drain(untilNanos: UInt64)
   }
 
-  private final class Node {
+  // Unchecked: a node belongs to whoever pushes it until it is on the stack, then to the loop until
+  // it was taken; the stack's exchanges hand it over.
+  private final class Node: @unchecked Sendable {
     let item: Item
     var next: UnsafeMutableRawPointer?
     init(_ item: Item) { self.item = item }
@@ -34,6 +40,9 @@ final class LoopMailbox: AnswerMailbox {
   /// The newest node's address, 0: none.
   private let head = Atomic<UInt>(0)
   private let owner = Atomic<UInt>(0)
+  private let wakeNode = Node(.wake)
+  /// Whether the wake node is on the stack, or about to be.
+  private let isWakeRequested = Atomic<Bool>(false)
 
   init() throws(BindError) {
     wakeDescriptor = clinux_eventfd()
@@ -61,8 +70,21 @@ final class LoopMailbox: AnswerMailbox {
 
   func post(_ answer: DeferredAnswer) { post(.answer(answer)) }
 
-  func post(_ item: Item) {
-    let node = Node(item)
+  func post(_ item: Item) { push(Node(item)) }
+
+  /// Lets the loop look at its gate. What the caller did before is seen by then.
+  func requestWake() {
+    guard !isWakeRequested.exchange(true, ordering: .acquiringAndReleasing) else { return }
+    push(wakeNode)
+  }
+
+  /// To be called for each `wake` that was taken, before the gate is looked at: what is asked for
+  /// from now on is another wake.
+  func acknowledgeWakeRequest() {
+    _ = isWakeRequested.exchange(false, ordering: .acquiringAndReleasing)
+  }
+
+  private func push(_ node: Node) {
     let address = UInt(bitPattern: Unmanaged.passRetained(node).toOpaque())
     var expected = head.load(ordering: .relaxed)
     while true {

@@ -213,7 +213,7 @@ struct DrainTests {
 }
 
 /// Threads that run one closure, and end.
-private final class ThreadGroup {
+final class ThreadGroup {
   private var threads: [pthread_t] = []
 
   private final class Body: Sendable {
