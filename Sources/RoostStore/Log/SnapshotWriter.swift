@@ -144,6 +144,7 @@ final class SnapshotWriter {
   }
 
   /// Gives the finished file its name, durably. An older one of the same name is replaced.
+  /// Where only syncing the directory fails, the file has its name, and a crash may take that back.
   func publish() throws(LogError) -> (name: String, fileBytes: Int64) {
     try guarded { () throws(LogError) in
       precondition(phase == .finished, "a snapshot is published once, when it is finished")
