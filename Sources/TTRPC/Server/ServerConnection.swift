@@ -38,10 +38,11 @@ public struct ServerConnection: ~Copyable {
   public let context: ServerConnectionContext
   /// The driver's own.
   public var driver: UnsafeMutableRawPointer?
-  /// Why the connection is to be closed once everything was sent; `nil`: it is not.
+  /// Why the connection is to be closed once everything was sent, what is held back included;
+  /// `nil`: it is not.
   public private(set) var closeReason: CloseReason?
   /// Whether nobody reads answers any more.
-  private(set) var isAbandoned = false
+  public private(set) var isAbandoned = false
 
   var output: OutputBuffer
   var heldBytes = 0
