@@ -86,7 +86,10 @@ extension EventLoop {
     let idleNanos = configuration.idleTimeout?.clampedNanos ?? .max
     for connection in connections {
       let machine = connection.pointee.machine
-      let isWaiting = machine.pointee.unsentBytes > 0 || machine.pointee.isInsideFrame
+      // One that is to be closed waits for held answers.
+      let isWaiting =
+        machine.pointee.unsentBytes > 0 || machine.pointee.isInsideFrame
+        || machine.pointee.closeReason != nil
       if isWaiting && nowNanos - connection.pointee.progressNanos > stallNanos {
         machine.pointee.abandon(machine.pointee.unsentBytes > 0 ? .unreadAnswers : .idle)
         shut(connection)

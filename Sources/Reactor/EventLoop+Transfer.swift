@@ -77,7 +77,10 @@ extension EventLoop {
     if machine.pointee.unsentBytes > configuration.limits.maxUnreadBytes {
       machine.pointee.abandon(.unreadAnswers)
     }
-    if machine.pointee.closeReason != nil && machine.pointee.unsentBytes == 0 {
+    // Answers that are held back are still owed to a peer that has only stopped sending.
+    if machine.pointee.isAbandoned
+      || machine.pointee.closeReason != nil && machine.pointee.unreadBytes == 0
+    {
       return shut(connection)
     }
     let isPaused = machine.pointee.unreadBytes >= configuration.limits.pauseBytes

@@ -61,7 +61,7 @@ struct HeldAnswerTests {
           defer { state.openMark = state.takenMark }
           return state.openMark < state.takenMark
         }
-        if isOpened { wakeAll() } else { sched_yield() }
+        if isOpened { wakeAll() } else { usleep(200) }
       }
     }
   }
@@ -111,6 +111,8 @@ struct HeldAnswerTests {
       }
       // At 100 ms each, which is how long a loop waits that nobody wakes, it would take 20 s.
       #expect(clock.now - begin < .seconds(15))
+      // Counted at the end of a turn, which is before the next call is answered.
+      #expect(try client.call(Wire.request()) == WireAnswer())
       #expect(server.server.counters.callsInFlight == 0)
     }
   }
@@ -122,7 +124,7 @@ struct HeldAnswerTests {
       let opener = ThreadGroup(count: 1) { log.run() }
       let clients = try (0..<8).map { _ in try server.connect() }
       let streams = (0..<400).map { UInt32($0) * 2 + 1 }
-      for _ in 0..<20 {
+      for _ in 0..<5 {
         for client in clients { try client.send(streams.flatMap { writeRequest($0) }) }
         for client in clients {
           let answers = try client.receive(streams.count).sorted { $0.stream < $1.stream }
@@ -158,6 +160,44 @@ struct HeldAnswerTests {
       let refused = try client.receive()
       #expect(refused.map(\.stream) == [1])
       #expect(refused.map(\.message) == ["the log is gone"])
+    }
+  }
+
+  @Test("A peer that closes its sending half gets its held answers; one that is gone holds nothing")
+  func peerEnds() async throws {
+    let log = Log()
+    try await TestServer.with(dispatcher: dispatcher(log)) { server in
+      let client = try server.connect()
+      try client.send(writeRequest(1))
+      log.awaitCalls(1)
+      client.finishSending()
+      // The loop sees the end before, or together with, this call.
+      #expect(try server.connect().call(Wire.request()) == WireAnswer())
+      log.openNext(1)
+      #expect(try client.receiveUntilClosed() == [answer(1)])
+
+      var gone: BlockingClient? = try BlockingClient(unixPath: server.path)
+      try gone?.send(writeRequest(1))
+      log.awaitCalls(1)
+      gone = nil
+      while server.server.counters.connectionCount > 0 { sched_yield() }
+      while server.server.counters.callsInFlight > 0 { sched_yield() }
+      log.openNext(1)
+      #expect(try server.connect().call(Wire.request()) == WireAnswer())
+    }
+  }
+
+  @Test("A connection that is to be closed does not wait without end for held answers")
+  func stalledGate() async throws {
+    let log = Log()
+    try await TestServer.with(
+      .test(stallTimeout: .milliseconds(50)), dispatcher: dispatcher(log)
+    ) { server in
+      let client = try server.connect()
+      try client.send(writeRequest(1))
+      log.awaitCalls(1)
+      client.finishSending()
+      #expect(try client.receiveUntilClosed() == [])
     }
   }
 
