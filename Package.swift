@@ -68,7 +68,7 @@ let package = Package(
       dependencies: ["TTRPCClient", "RoostAPI", nioCore, logging, lifecycle]),
     .executableTarget(
       name: "roostd",
-      dependencies: ["RoostServer", argumentParser, logging, lifecycle]),
+      dependencies: ["RoostServer", "RoostStore", argumentParser, logging, lifecycle]),
     .executableTarget(
       name: "roost",
       dependencies: ["RoostClient", "RoostAPI", "TTRPC", argumentParser, nioCore]),

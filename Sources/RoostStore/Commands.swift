@@ -152,6 +152,11 @@
   }
 }
 
+extension PushCommand {
+  /// What the items take together, with their lengths.
+  var itemBytes: Int { items.reduce(0) { $0 &+ $1.count &+ 4 } }
+}
+
 /// Takes items from a list, which is deleted with its last.
 @frozen public struct PopCommand {
   /// The key of the list. Another kind fails with `wrongType`.

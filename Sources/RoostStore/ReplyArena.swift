@@ -11,9 +11,13 @@ public final class ReplyArena {
   public var budgetBytes: Int
   /// What the answer takes so far, as charged.
   public private(set) var chargedBytes = 0
-  /// The newest revision on which this answer depends. An engine that logs holds the answer
-  /// back until that is durable.
-  public var dependsOnRevision: Int64 = 0
+  /// The newest revision of what the answer shows, absences and failures included: an engine
+  /// with a log says so, and the answer waits until that is as durable as its policy asks for.
+  public private(set) var shownRevision: Int64 = 0
+  /// Of the call's own write; 0: it wrote nothing.
+  public private(set) var writtenRevision: Int64 = 0
+  /// How durable that is to be before it is acknowledged.
+  public private(set) var writtenDurability = WriteDurability.engineDefault
 
   private let block: UnsafeMutableRawPointer
   private let blockBytes: Int
@@ -35,13 +39,25 @@ public final class ReplyArena {
   @inline(__always) public func reset() {
     usedBytes = 0
     chargedBytes = 0
-    dependsOnRevision = 0
+    shownRevision = 0
+    writtenRevision = 0
     if !overflow.isEmpty { freeOverflow() }
   }
 
   @inline(never) private func freeOverflow() {
     for memory in overflow { free(memory) }
     overflow.removeAll(keepingCapacity: true)
+  }
+
+  /// Notes that the answer shows what was so at a revision.
+  @inline(__always) func show(_ revision: Int64) {
+    if revision > shownRevision { shownRevision = revision }
+  }
+
+  /// Notes the call's own write.
+  @inline(__always) func note(written revision: Int64, _ durability: WriteDurability) {
+    writtenRevision = revision
+    writtenDurability = durability
   }
 
   /// Counts `bytes` of the encoded answer against the budget.

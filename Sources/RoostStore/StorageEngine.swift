@@ -91,8 +91,16 @@ public protocol StorageEngine: AnyObject, Sendable {
     _ range: KeyRangeRef, _ reply: ReplyArena, later: Later<CountResult>
   ) throws(StoreError) -> Answer<CountResult>
 
+  /// What answers wait for before they may leave; `nil`: nothing.
+  var logDurability: LogDurability? { get }
+
   /// The engine's figures, as they are now.
   func status() -> EngineStatus
   /// Stops the engine's threads. No command may come after it.
   func close()
+}
+
+extension StorageEngine {
+  /// Nothing.
+  public var logDurability: LogDurability? { nil }
 }

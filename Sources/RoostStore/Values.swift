@@ -53,6 +53,17 @@
   }
 }
 
+extension ValueRef {
+  /// What the value's bytes or items take together.
+  @inlinable var byteCount: Int {
+    switch self {
+    case .bytes(let bytes), .text(let bytes): bytes.count
+    case .int, .double, .bool: 8
+    case .list(let items): items.reduce(0) { $0 &+ $1.count &+ 4 }
+    }
+  }
+}
+
 /// One key's state, borrowed from a `ReplyArena`.
 @frozen public struct EntryRef {
   /// Empty where the caller named the key.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import RoostServer
+import RoostStore
 
 /// What `roostd` exits with beside 0, from `sysexits.h`. Usage errors exit 64 by the parser.
 enum ExitStatus {
@@ -44,6 +45,17 @@ func reporting<Value>(_ body: () throws -> Value) throws -> Value {
     throw failure(exitStatus(of: error), error.description)
   } catch let error as PrivateFileError {
     throw failure(exitStatus(of: .file(error)), error.description)
+  }
+}
+
+/// What the program ends with where the data cannot be opened.
+func exitStatus(of error: LogError) -> ExitCode {
+  switch error {
+  case .system(_, _, errno: EACCES), .system(_, _, errno: EPERM): ExitStatus.noPermission
+  case .system: ExitStatus.inputOutput
+  case .damaged, .newerFormat, .unknownRecord, .missingSegment, .foreignFile:
+    ExitStatus.damagedData
+  case .inUse, .notPossible: ExitStatus.unavailable
   }
 }
 

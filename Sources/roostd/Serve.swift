@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import Logging
 import RoostServer
+import RoostStore
 import ServiceLifecycle
 
 /// `roostd serve`, and `roostd` alone.
@@ -30,6 +31,7 @@ struct Serve: AsyncParsableCommand {
     // A peer or a reader of the log that has gone is an error of one write, not the end.
     signal(SIGPIPE, SIG_IGN)
     OpenFiles.raiseLimit(for: configuration, logger)
+    try reporting { try prepareDataDirectory(configuration, logger) }
     let tokens = try reporting { try openTokens(configuration, logger) }
     let server = try open(configuration, tokens, logger)
     try await serve(server, tokens, logger)
@@ -42,6 +44,8 @@ struct Serve: AsyncParsableCommand {
       let server = try RoostServer(configuration: configuration, tokens: tokens, logger: logger)
       try server.bind()
       return server
+    } catch let error as LogError {
+      throw failure(exitStatus(of: error), error.description)
     } catch {
       throw failure(ExitStatus.unavailable, "\(error)")
     }
@@ -64,6 +68,15 @@ struct Serve: AsyncParsableCommand {
     }
   }
 
+  private func prepareDataDirectory(
+    _ configuration: ServerConfiguration, _ logger: Logger
+  ) throws {
+    guard configuration.auth == .required || configuration.engine != .memory else { return }
+    if let warning = try DataDirectory.prepare(configuration.dataDirectory) {
+      logger.warning("\(warning)")
+    }
+  }
+
   /// The tokens of the data directory, where the first start makes the admin token; `nil` where
   /// authentication is off.
   private func openTokens(
@@ -74,7 +87,6 @@ struct Serve: AsyncParsableCommand {
       return nil
     }
     let directory = configuration.dataDirectory
-    if let warning = try DataDirectory.prepare(directory) { logger.warning("\(warning)") }
     let admin = AdminToken(dataDirectory: directory)
     if try admin.createAtFirstStart() {
       logger.notice("first start: the token with every right is in \(admin.path)")

@@ -6,10 +6,18 @@ import RoostServer
 struct SettingFlags: ParsableArguments {
   @Option(name: .long, help: help("listen"))
   var listen: [String] = []
-  @Option(name: .long, help: help("engine"), completion: .list(["memory"]))
+  @Option(name: .long, help: help("engine"), completion: .list(["memory", "log"]))
   var engine: String?
   @Option(name: .long, help: help("data-dir"), completion: .directory)
   var dataDir: String?
+  @Option(name: .long, help: help("sync"), completion: .list(["always", "interval", "never"]))
+  var sync: String?
+  @Option(name: .long, help: help("sync-interval"))
+  var syncInterval: String?
+  @Option(name: .long, help: help("snapshot-log-bytes"))
+  var snapshotLogBytes: String?
+  @Option(name: .long, help: help("snapshot-rate"))
+  var snapshotRate: String?
   @Option(name: .long, help: help("auth"), completion: .list(["required", "off"]))
   var auth: String?
   @Option(name: .long, help: help("threads"))
@@ -60,6 +68,8 @@ struct SettingFlags: ParsableArguments {
   var values: [String: [String]] {
     let scalars: [String: String?] = [
       "engine": engine, "data-dir": dataDir, "auth": auth, "threads": threads,
+      "sync": sync, "sync-interval": syncInterval, "snapshot-log-bytes": snapshotLogBytes,
+      "snapshot-rate": snapshotRate,
       "drain-timeout": drainTimeout, "idle-timeout": idleTimeout, "max-key-bytes": maxKeyBytes,
       "max-value-bytes": maxValueBytes, "max-metadata-bytes": maxMetadataBytes,
       "max-transaction-steps": maxTransactionSteps, "max-batch-keys": maxBatchKeys,

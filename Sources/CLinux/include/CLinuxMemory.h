@@ -3,6 +3,13 @@
 #include <malloc.h>
 #include <stddef.h>
 
+/// Where some bytes begin within others; null: nowhere.
+const void *clinux_find(
+    const void *bytes, size_t count, const void *wanted, size_t wanted_count);
+
+/// The processors that this process may use.
+int clinux_processor_count(void);
+
 /// Brings the cache line of `address` closer. Never faults, whatever the address.
 static inline void clinux_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
 

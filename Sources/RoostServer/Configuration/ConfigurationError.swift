@@ -30,8 +30,6 @@ public enum ConfigurationError: Error, Sendable, Hashable {
   case badFile(path: String, reason: String)
   /// Each value is allowed, but not both together.
   case contradiction(String)
-  /// A value is allowed, but this build cannot do it.
-  case notBuilt(setting: String, source: ConfigurationSource, what: String, instead: String)
   /// Neither a data directory nor a home is known.
   case noDataDirectory
   /// The data directory cannot be used.
@@ -53,9 +51,6 @@ extension ConfigurationError: CustomStringConvertible {
         + (nearest.map { "; did you mean \(quoted($0))?" } ?? "; see roostd --help")
     case .badFile(let path, let reason): "\(path): \(reason)"
     case .contradiction(let text): text
-    case .notBuilt(let setting, let source, let what, let instead):
-      "\(setting): this build has no \(what) yet, which \(source.place(of: setting)) asks for;"
-        + " use \(instead)"
     case .noDataDirectory: "there is no HOME and no XDG_STATE_HOME: give --data-dir"
     case .dataDirectory(let path, let reason): "data directory \(path): \(reason)"
     }

@@ -99,11 +99,6 @@ public struct ConfigurationLoader {
     _ configuration: ServerConfiguration, _ sources: [String: ConfigurationSource]
   ) throws(ConfigurationError) {
     func place(_ name: String) -> String { (sources[name] ?? .defaultValue).place(of: name) }
-    if configuration.engine == .log {
-      throw .notBuilt(
-        setting: "engine", source: sources["engine"] ?? .defaultValue, what: "log engine",
-        instead: "memory")
-    }
     if configuration.auth == .off,
       let open = configuration.listen.first(where: { !isLocal($0) })
     {

@@ -1,4 +1,5 @@
 import Logging
+import RoostStore
 
 /// Where the data lives.
 public enum EngineKind: String, Sendable, Hashable, CaseIterable {
@@ -33,6 +34,15 @@ public struct ServerConfiguration: Sendable {
   public var listen: [String] = ["tcp://127.0.0.1:7667"]
   /// The storage engine.
   public var engine = EngineKind.memory
+  /// When the log is synced without being asked to.
+  public var sync = SyncPolicy.interval
+  /// Between two syncs, where that is how the log is synced.
+  public var syncInterval: Duration = .seconds(1)
+  /// How much the log grows before a snapshot is taken, where it is also twice the last
+  /// snapshot's size; 0: snapshots are taken only when asked for.
+  public var snapshotLogBytes: Int64 = 64 << 20
+  /// What a snapshot reads and writes in a second, at most; 0: as fast as it can.
+  public var snapshotBytesPerSecond: Int64 = 128 << 20
   /// Where tokens are kept, and what the engine writes.
   public var dataDirectory: String
   /// Whether calls need a token.

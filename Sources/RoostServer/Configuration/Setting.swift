@@ -66,19 +66,19 @@ public struct Setting: Sendable {
 
   /// A span of time in `range`, in milliseconds.
   static func duration(
-    _ name: String, _ path: any Path<Duration>, _ range: ClosedRange<Int64>, zero: String,
+    _ name: String, _ path: any Path<Duration>, _ range: ClosedRange<Int64>, zero: String?,
     _ summary: String
   ) -> Setting {
     let lower = DurationText.format(millis: range.lowerBound)
     let upper = DurationText.format(millis: range.upperBound)
     return Setting(
       name: name, valueName: "TIME", summary: summary,
-      allowed: "\(lower) to \(upper), or 0: \(zero)",
+      allowed: "\(lower) to \(upper)" + (zero.map { ", or 0: \($0)" } ?? ""),
       defaultText: DurationText.format(millis: defaults[keyPath: path].millis),
       isRepeatable: false
     ) { values, configuration in
       guard let millis = DurationText.parseMillis(values[0]),
-        range.contains(millis) || millis == 0
+        range.contains(millis) || zero != nil && millis == 0
       else { return false }
       configuration[keyPath: path] = .milliseconds(millis)
       return true

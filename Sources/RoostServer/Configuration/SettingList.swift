@@ -4,7 +4,8 @@ import Reactor
 extension Setting {
   /// Every setting, in the order of the help. `config`, which names the file, is none of them.
   public static let all: [Setting] =
-    [listen, engine, dataDirectory, auth, threads, drainTimeout, idleTimeout]
+    [listen, engine, dataDirectory, sync, syncInterval, snapshotLogBytes, snapshotRate]
+    + [auth, threads, drainTimeout, idleTimeout]
     + limits + [maxMemory, logLevel, logFormat]
 
   /// The setting of this name; `nil` where there is none.
@@ -31,6 +32,17 @@ extension Setting {
   }
 
   static let engine = choice("engine", \.engine, "The storage engine.")
+  static let sync = choice(
+    "sync", \.sync, "When the log is made safe against power loss: before answers, or later.")
+  static let syncInterval = duration(
+    "sync-interval", \.syncInterval, 10...60_000, zero: nil,
+    "Between two syncs, with --sync interval.")
+  static let snapshotLogBytes = size(
+    "snapshot-log-bytes", \.snapshotLogBytes, 1 << 20...1 << 40, zero: "only when asked for",
+    "Growth of the log that leads to a snapshot, if it is twice the last one's size.")
+  static let snapshotRate = size(
+    "snapshot-rate", \.snapshotBytesPerSecond, 1 << 20...1 << 40, zero: "no limit",
+    "What a snapshot reads and writes in a second.")
   static let auth = choice(
     "auth", \.auth, "Whether calls need a token; off only on loopback and Unix sockets.")
   static let threads = count("threads", \.threads, 1...256, "Event loops.")

@@ -28,7 +28,7 @@ public final class RoostServer: Service {
   ///   - tokens: whom to let in; needed where the configuration requires authentication, and
   ///     otherwise not used. Who runs the server keeps them fresh with a `TokenWatcher`.
   ///   - logger: not used for each call.
-  /// - Throws: `ListenAddress.ParseError`.
+  /// - Throws: `ListenAddress.ParseError`; `LogError`, where the data cannot be opened.
   public convenience init(
     configuration: ServerConfiguration, tokens: TokenStore? = nil, logger: Logger
   ) throws {
@@ -45,7 +45,7 @@ public final class RoostServer: Service {
     registerAuthentication: @escaping RegisterAuthentication
   ) throws {
     let transport = try ReactorConfiguration(configuration)
-    let engine = Self.makeEngine(configuration)
+    let engine = try Self.openEngine(configuration, logger)
     let source = ServerFigureSource()
     let service = StoreService(engine: engine, limits: RequestLimits(configuration.limits)) {
       source.figures
@@ -62,10 +62,12 @@ public final class RoostServer: Service {
     source.follow(reactor.counters)
   }
 
-  private static func makeEngine(_ configuration: ServerConfiguration) -> any StorageEngine {
+  private static func openEngine(
+    _ configuration: ServerConfiguration, _ logger: Logger
+  ) throws(LogError) -> any StorageEngine {
     switch configuration.engine {
-    case .memory: return MemoryEngine(configuration: MemoryEngineConfiguration(configuration))
-    case .log: preconditionFailure("the log engine is not built yet")
+    case .memory: MemoryEngine(configuration: MemoryEngineConfiguration(configuration))
+    case .log: try LogEngine.open(configuration, logger)
     }
   }
 

@@ -60,10 +60,13 @@ final class DeleteRangeHandler: InlineHandler {
         return { Self.answer(deferred, $0) }
       }
       guard case .now(let result) = answer else { return }
-      let message = reply.message(deleteRange: result)
-      response.respond(message)
+      scope.release(reply, &response) { response in
+        response.respond(reply.message(deleteRange: result))
+      } encoded: {
+        reply.message(deleteRange: result).encoded()
+      }
     } catch {
-      response.fail(error)
+      scope.release(error, reply, &response)
     }
   }
 
@@ -96,9 +99,12 @@ final class DeleteRangeHandler: InlineHandler {
       let answer = try scope.engine.any.deleteRange(command, scope.reply) {
         { Self.answer(deferred, $0) }
       }
-      if case .now(let result) = answer { Self.answer(deferred, .success(result)) }
+      guard case .now(let result) = answer else { return }
+      let message = ReplyArena(budgetBytes: .max, blockBytes: 1 << 10)
+        .message(deleteRange: result).encoded()
+      scope.release(.success(message), scope.reply, deferred)
     } catch {
-      deferred.fail(error.status)
+      scope.release(.failure(error.status), scope.reply, deferred)
     }
   }
 

@@ -6,7 +6,8 @@ import RoostStore
 ///
 /// 1. It holds nothing: the owner, which whoever makes the handle keeps, holds the engine. So a
 ///    copy of it costs nothing either.
-/// 2. `memory` is the owner's engine, where that is a `MemoryEngine`.
+/// 2. `memory` executes the commands, where the owner's engine is a `MemoryEngine` or has one in
+///    front of its log.
 /// 3. Here are the commands of which there are many; the others go through `any`.
 struct EngineHandle {
   /// Holds an engine.
@@ -17,11 +18,15 @@ struct EngineHandle {
 
   private let owner: Unmanaged<Owner>
   private let memory: Unmanaged<MemoryEngine>?
+  /// What answers wait for; `nil`: nothing.
+  let durability: Unmanaged<LogDurability>?
 
   /// - Parameter owner: outlives the handle.
   init(unowned owner: Owner) {
     self.owner = .passUnretained(owner)
-    memory = (owner.engine as? MemoryEngine).map(Unmanaged.passUnretained)
+    let memory = (owner.engine as? LogEngine)?.data ?? owner.engine as? MemoryEngine
+    self.memory = memory.map(Unmanaged.passUnretained)
+    durability = owner.engine.logDurability.map(Unmanaged.passUnretained)
   }
 
   /// The engine.

@@ -49,10 +49,13 @@ final class ScanHandler: InlineHandler {
         return { Self.answer(deferred, $0, tokens) }
       }
       guard case .now(let page) = answer else { return }
-      let message = reply.message(scan: page, plan.tokens)
-      response.respond(message)
+      scope.release(reply, &response) { response in
+        response.respond(reply.message(scan: page, plan.tokens))
+      } encoded: {
+        reply.message(scan: page, plan.tokens).encoded()
+      }
     } catch {
-      response.fail(error)
+      scope.release(error, reply, &response)
     }
   }
 
@@ -79,9 +82,10 @@ final class ScanHandler: InlineHandler {
         return { Self.answer(deferred, $0, tokens) }
       }
       guard case .now(let page) = answer else { return }
-      deferred.respond(scope.reply.message(scan: page, plan.tokens).encoded())
+      let message = scope.reply.message(scan: page, plan.tokens).encoded()
+      scope.release(.success(message), scope.reply, deferred)
     } catch {
-      deferred.fail(error.status)
+      scope.release(.failure(error.status), scope.reply, deferred)
     }
   }
 

@@ -68,9 +68,15 @@ extension StoreHandler {
     scope.withReply(&response) { reply, response in
       do throws(StoreError) {
         let answer = try run(command, reply, later: { Self.completion(of: response.deferred()) })
-        if case .now(let outcome) = answer { Self.respond(outcome, in: reply, &response) }
+        if case .now(let outcome) = answer {
+          scope.release(reply, &response) { response in
+            Self.respond(outcome, in: reply, &response)
+          } encoded: {
+            Self.message(outcome, in: reply).encoded()
+          }
+        }
       } catch {
-        response.fail(error)
+        scope.release(error, reply, &response)
       }
     }
   }

@@ -14,6 +14,9 @@ struct StoreService: Sendable {
   /// The handlers of one event loop.
   func register(on dispatcher: inout Dispatcher, loop: ServerLoop) {
     let scope = StoreScope(engine: engine, arena: loop.arena, limits: limits)
+    if let durability = engine.logDurability {
+      DurabilityGate.install(durability, on: &dispatcher, loop: loop)
+    }
     registerKV(on: &dispatcher, scope)
     dispatcher.register(inline: PingHandler(scope), for: Admin.Methods.ping.descriptor)
     dispatcher.register(

@@ -108,10 +108,10 @@ struct SnapshotCursor: Sendable {
       checksum = SnapshotBlockHeader.chain(checksum, header.checksum)
       blockCount += 1
       rawBytes += UInt64(header.rawBytes)
-      if header.kind == SnapshotBlockKind.answers.rawValue {
-        answerCount += UInt64(header.entryCount)
-      } else {
-        entryCount += UInt64(header.entryCount)
+      switch SnapshotBlockKind(rawValue: header.kind) {
+      case .entries: entryCount += UInt64(header.entryCount)
+      case .answers: answerCount += UInt64(header.entryCount)
+      case .records, nil: break
       }
       offset = start + Int64(header.byteCount)
       return (header, start)

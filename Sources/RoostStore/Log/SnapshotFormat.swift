@@ -48,6 +48,8 @@ enum SnapshotBlockKind: UInt8, Sendable {
   case entries = 1
   /// Answers that idempotency keys have.
   case answers = 2
+  /// Records of the log from the snapshot's start to its end, for whoever has no log.
+  case records = 3
 }
 
 /// The beginning of a snapshot file.

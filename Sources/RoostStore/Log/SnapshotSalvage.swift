@@ -238,6 +238,7 @@ private struct SnapshotSalvager: ~Copyable {
     switch block.kind {
     case .entries: salvage.entryCount += block.entryCount
     case .answers: salvage.answerCount += block.entryCount
+    case .records: break
     }
   }
 

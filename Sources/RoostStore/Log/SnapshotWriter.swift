@@ -207,6 +207,7 @@ final class SnapshotWriter {
     switch kind {
     case .entries: footer.entryCount += UInt64(imageCount)
     case .answers: footer.answerCount += UInt64(imageCount)
+    case .records: break
     }
     try startWriteBack()
     try pacer.pace(raw.count + bytes.count, unless: shouldStop)

@@ -13,6 +13,7 @@ extension MemoryEngine {
       .bindMemory(to: EntryRef?.self, capacity: keys.count)
     shards.lock(set)
     defer { shards.unlock(set) }
+    showAll(reply)
     let now = time.now
     let stepMillis = time.stepMillis
     for place in 0..<keys.count {
@@ -36,16 +37,58 @@ extension MemoryEngine {
     _ command: TransactCommand, _ reply: ReplyArena, later: Later<TransactResult>
   ) throws(StoreError) -> Answer<TransactResult> {
     try check(command.durability)
+    try admit(command)
     let set = shardSet(command)
     shards.lock(set)
     defer { unlockAfterWrite(set) }
-    var log = UndoLog(
-      steps: max(command.success.count, command.failure.count), memory: reply)
+    let steps = max(command.success.count, command.failure.count)
     return .now(
-      try withUnsafeMutablePointer(to: &log) { log throws(StoreError) in
-        let context = WriteContext(now: time.now, stamp: time.stamp, undo: log)
-        return try transact(command, context, log, reply)
+      try withUndo(steps: steps, reply) { context, log throws(StoreError) in
+        try transact(command, context, log, reply)
       })
+  }
+
+  /// Lends what a group of changes needs that happen together or not at all.
+  func withUndo<Result>(
+    steps: Int, _ reply: ReplyArena,
+    _ body: (WriteContext, UnsafeMutablePointer<UndoLog>) throws(StoreError) -> Result
+  ) throws(StoreError) -> Result {
+    var log = UndoLog(steps: steps, memory: reply)
+    var group = ChangeGroup(stepMillis: time.stepMillis)
+    let isLogged = changeLog != nil
+    return try withUnsafeMutablePointer(to: &log) { log throws(StoreError) in
+      try withUnsafeMutablePointer(to: &group) { group throws(StoreError) in
+        let context = WriteContext(
+          now: time.now, stamp: time.stamp, undo: log, group: isLogged ? group : nil)
+        return try body(context, log)
+      }
+    }
+  }
+
+  /// Makes the changes of a group final, at one revision.
+  func commit(
+    _ context: WriteContext, _ log: UnsafeMutablePointer<UndoLog>,
+    answer: UnsafeRawBufferPointer? = nil
+  ) -> Int64 {
+    let shard = shards[log.pointee.shard]
+    let revision: Int64
+    if let group = context.group {
+      revision = shard.pointee.commit(group.pointee, answer: answer)
+    } else {
+      revision = shard.pointee.commit(ChangeGroup(stepMillis: 0), answer: nil)
+    }
+    log.pointee.commit(revision: revision, shards)
+    return revision
+  }
+
+  /// Whether the log has room for a transaction, or it writes nothing.
+  private func admit(_ command: TransactCommand) throws(StoreError) {
+    guard changeLog != nil else { return }
+    for branch in [command.success, command.failure] {
+      var bytes = 0
+      for step in branch { bytes &+= step.loggedBytes }
+      if bytes > 0, let first = branch.first { try admit(first.key, bytes) }
+    }
   }
 
   /// A transaction whose shards are all locked.
@@ -53,6 +96,7 @@ extension MemoryEngine {
     _ command: TransactCommand, _ context: WriteContext, _ log: UnsafeMutablePointer<UndoLog>,
     _ reply: ReplyArena
   ) throws(StoreError) -> TransactResult {
+    defer { showAll(reply) }
     let succeeded = holds(command.compares, context)
     let steps = succeeded ? command.success : command.failure
     expireWritten(steps, context)
@@ -69,8 +113,8 @@ extension MemoryEngine {
     }
     var revision = shards.currentRevision
     if log.pointee.count > 0 {
-      revision = shards[log.pointee.shard].pointee.nextRevision()
-      log.pointee.commit(revision: revision, shards)
+      revision = commit(context, log)
+      note(written: revision, command.durability, reply)
       for index in 0..<steps.count { (results + index).pointee.settle(revision) }
     }
     return TransactResult(
@@ -134,8 +178,9 @@ extension MemoryEngine {
         record.map { reply.entry($0, keysOnly: command.keysOnly, stepMillis: stepMillis) })
     case .set(let command): return .set(try set(command, in: index, context, reply))
     case .delete(let command): return .delete(try delete(command, in: index, context, reply))
-    case .increment(let command): return .increment(try increment(command, in: index, context))
-    case .push(let command): return .push(try push(command, in: index, context))
+    case .increment(let command):
+      return .increment(try increment(command, in: index, context, reply))
+    case .push(let command): return .push(try push(command, in: index, context, reply))
     case .pop(let command): return .pop(try pop(command, in: index, context, reply))
     }
   }
@@ -186,5 +231,17 @@ extension EntryRef {
   fileprivate mutating func settle(_ revision: Int64) {
     if self.revision == UndoLog.provisionalRevision { self.revision = revision }
     if createRevision == UndoLog.provisionalRevision { createRevision = revision }
+  }
+}
+
+extension OperationRef {
+  /// About what the step's change takes in a log; 0 where it changes nothing or only deletes.
+  fileprivate var loggedBytes: Int {
+    switch self {
+    case .get, .delete, .pop: 0
+    case .set(let command): 256 + command.key.bytes.count + command.value.byteCount
+    case .increment(let command): 256 + command.key.bytes.count
+    case .push(let command): 256 + command.key.bytes.count + command.itemBytes
+    }
   }
 }

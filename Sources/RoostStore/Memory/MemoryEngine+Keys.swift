@@ -4,7 +4,9 @@ extension MemoryEngine {
     _ command: GetCommand, _ reply: ReplyArena, later: Later<EntryRef?>
   ) throws(StoreError) -> Answer<EntryRef?> {
     let index = lock(command.key)
-    guard let record = shards[index].pointee.find(command.key)?.record, isVisible(record) else {
+    let found = shards[index].pointee.find(command.key)?.record
+    show(found, command.key, shards[index], reply)
+    guard let record = found, isVisible(record) else {
       shards.unlock(index)
       return .now(nil)
     }
@@ -24,13 +26,17 @@ extension MemoryEngine {
     _ command: SetCommand, _ reply: ReplyArena, later: Later<SetResult>
   ) throws(StoreError) -> Answer<SetResult> {
     try check(command.flags.durability)
+    try admit(command.key, command.value.byteCount)
     let index = lock(command.key)
     if isPlain(command), let revision = overwriteInPlace(command, shards[index]) {
       shards.unlock(index)
+      note(written: revision, command.flags.durability, reply)
       return .now(SetResult(revision: revision, created: false, previous: nil))
     }
     defer { unlockAfterWrite(index) }
-    return .now(try set(command, in: index, writeContext(), reply))
+    let result = try set(command, in: index, writeContext(), reply)
+    note(written: result.revision, command.flags.durability, reply)
+    return .now(result)
   }
 
   /// A set that depends on nothing and leaves nothing but the value.
@@ -65,6 +71,7 @@ extension MemoryEngine {
   ) throws(StoreError) -> SetResult {
     let shard = shards[index]
     let place = shard.pointee.findForWrite(command.key, context)
+    show(place?.record, command.key, shard, reply)
     try check(command.condition, place?.record)
     try checkListLimits(command.value)
     let lifetime = lifetime(command.expiration, place?.record, context)
@@ -102,9 +109,12 @@ extension MemoryEngine {
     _ command: DeleteCommand, _ reply: ReplyArena, later: Later<DeleteResult>
   ) throws(StoreError) -> Answer<DeleteResult> {
     try check(command.flags.durability)
+    try admitDeletion()
     let index = lock(command.key)
     defer { unlockAfterWrite(index) }
-    return .now(try delete(command, in: index, writeContext(), reply))
+    let result = try delete(command, in: index, writeContext(), reply)
+    note(written: result.revision, command.flags.durability, reply)
+    return .now(result)
   }
 
   /// A delete whose shard is locked, alone or as a transaction's step.
@@ -113,6 +123,7 @@ extension MemoryEngine {
   ) throws(StoreError) -> DeleteResult {
     let shard = shards[index]
     let place = shard.pointee.findForWrite(command.key, context)
+    show(place?.record, command.key, shard, reply)
     try check(command.condition, place?.record)
     guard let place else { return DeleteResult(deleted: false, revision: 0, previous: nil) }
     var previous: EntryRef?
@@ -127,27 +138,36 @@ extension MemoryEngine {
     _ command: TouchCommand, _ reply: ReplyArena, later: Later<TouchResult>
   ) throws(StoreError) -> Answer<TouchResult> {
     try check(command.flags.durability)
+    try admit(command.key, 0)
     let index = lock(command.key)
     defer { unlockAfterWrite(index) }
+    return .now(touch(command, in: index, writeContext(), reply))
+  }
+
+  /// A touch whose shard is locked.
+  func touch(
+    _ command: TouchCommand, in index: Int, _ context: WriteContext, _ reply: ReplyArena
+  ) -> TouchResult {
     let shard = shards[index]
-    let context = writeContext()
-    guard let place = shard.pointee.findForWrite(command.key, context) else {
-      return .now(TouchResult(found: false, expiresAtMillis: 0, revision: 0))
-    }
+    let place = shard.pointee.findForWrite(command.key, context)
+    show(place?.record, command.key, shard, reply)
+    guard let place else { return TouchResult(found: false, expiresAtMillis: 0, revision: 0) }
     let record = place.record
     switch lifetime(command.expiration, record, context) {
     case .ended(let millis):
       let revision = shard.pointee.delete(place, context)
-      return .now(TouchResult(found: true, expiresAtMillis: millis, revision: revision))
+      note(written: revision, command.flags.durability, reply)
+      return TouchResult(found: true, expiresAtMillis: millis, revision: revision)
     case .until(let deadline):
       if case .keep = command.expiration {
       } else {
-        shard.pointee.change(record, deadline: deadline, context)
+        context.undo?.pointee.noteHeader(record)
+        shard.pointee.change(record, deadline: deadline, context, as: .touch(record))
+        note(written: record.revision, command.flags.durability, reply)
       }
-      return .now(
-        TouchResult(
-          found: true, expiresAtMillis: deadline == 0 ? 0 : deadline &+ time.stepMillis,
-          revision: record.revision))
+      return TouchResult(
+        found: true, expiresAtMillis: deadline == 0 ? 0 : deadline &+ time.stepMillis,
+        revision: record.revision)
     }
   }
 
@@ -155,17 +175,21 @@ extension MemoryEngine {
     _ command: IncrementCommand, _ reply: ReplyArena, later: Later<IncrementResult>
   ) throws(StoreError) -> Answer<IncrementResult> {
     try check(command.flags.durability)
+    try admit(command.key, 8)
     let index = lock(command.key)
     defer { unlockAfterWrite(index) }
-    return .now(try increment(command, in: index, writeContext()))
+    let result = try increment(command, in: index, writeContext(), reply)
+    note(written: result.revision, command.flags.durability, reply)
+    return .now(result)
   }
 
   /// An increment whose shard is locked, alone or as a transaction's step.
   func increment(
-    _ command: IncrementCommand, in index: Int, _ context: WriteContext
+    _ command: IncrementCommand, in index: Int, _ context: WriteContext, _ reply: ReplyArena
   ) throws(StoreError) -> IncrementResult {
     let shard = shards[index]
     let place = shard.pointee.findForWrite(command.key, context)
+    show(place?.record, command.key, shard, reply)
     var current = command.initial
     if let record = place?.record {
       guard record.kind == .int else { throw .wrongType(found: record.kind, needed: .int) }

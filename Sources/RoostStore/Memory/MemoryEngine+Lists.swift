@@ -4,17 +4,21 @@ extension MemoryEngine {
     _ command: PushCommand, _ reply: ReplyArena, later: Later<PushResult>
   ) throws(StoreError) -> Answer<PushResult> {
     try check(command.flags.durability)
+    try admit(command.key, command.itemBytes)
     let index = lock(command.key)
     defer { unlockAfterWrite(index) }
-    return .now(try push(command, in: index, writeContext()))
+    let result = try push(command, in: index, writeContext(), reply)
+    note(written: result.revision, command.flags.durability, reply)
+    return .now(result)
   }
 
   /// A push whose shard is locked, alone or as a transaction's step.
   func push(
-    _ command: PushCommand, in index: Int, _ context: WriteContext
+    _ command: PushCommand, in index: Int, _ context: WriteContext, _ reply: ReplyArena
   ) throws(StoreError) -> PushResult {
     let shard = shards[index]
     let place = shard.pointee.findForWrite(command.key, context)
+    show(place?.record, command.key, shard, reply)
     if place == nil, command.mustExist { throw .notFound }
     if let record = place?.record, !record.isList {
       throw .wrongType(found: record.kind, needed: .list)
@@ -46,7 +50,8 @@ extension MemoryEngine {
     } else {
       trim(record.list, trimmed, atFront: command.side == .back, shard)
     }
-    shard.pointee.change(record, deadline: deadline, context)
+    let change = Change.push(record, command.items, side: command.side, trimmed: trimmed)
+    shard.pointee.change(record, deadline: deadline, context, as: change)
     return PushResult(length: Int64(record.list.count), revision: record.revision)
   }
 
@@ -107,9 +112,12 @@ extension MemoryEngine {
     _ command: PopCommand, _ reply: ReplyArena, later: Later<PopResult>
   ) throws(StoreError) -> Answer<PopResult> {
     try check(command.flags.durability)
+    try admitDeletion()
     let index = lock(command.key)
     defer { unlockAfterWrite(index) }
-    return .now(try pop(command, in: index, writeContext(), reply))
+    let result = try pop(command, in: index, writeContext(), reply)
+    note(written: result.revision, command.flags.durability, reply)
+    return .now(result)
   }
 
   /// A pop whose shard is locked, alone or as a transaction's step.
@@ -118,7 +126,9 @@ extension MemoryEngine {
   ) throws(StoreError) -> PopResult {
     let shard = shards[index]
     let none = UnsafeBufferPointer<ByteSlice>(start: nil, count: 0)
-    guard let place = shard.pointee.findForWrite(command.key, context) else {
+    let found = shard.pointee.findForWrite(command.key, context)
+    show(found?.record, command.key, shard, reply)
+    guard let place = found else {
       return PopResult(items: none, length: 0, revision: 0)
     }
     let record = place.record
@@ -137,7 +147,8 @@ extension MemoryEngine {
       let revision = shard.pointee.delete(place, context)
       return PopResult(items: items, length: 0, revision: revision)
     }
-    shard.pointee.change(record, deadline: record.deadline, context)
+    let change = Change.pop(record, count: count, side: command.side)
+    shard.pointee.change(record, deadline: record.deadline, context, as: change)
     return PopResult(items: items, length: Int64(list.count), revision: record.revision)
   }
 
@@ -176,7 +187,10 @@ extension MemoryEngine {
     let index = lock(command.key)
     defer { shards.unlock(index) }
     let none = UnsafeBufferPointer<ByteSlice>(start: nil, count: 0)
-    guard let record = shards[index].pointee.visible(command.key, now: time.now) else {
+    let shard = shards[index]
+    let found = shard.pointee.find(command.key)?.record
+    show(found, command.key, shard, reply)
+    guard let record = found, !record.isExpired(at: time.now) else {
       return .now(ListRangeResult(found: false, items: none, length: 0, revision: 0))
     }
     guard record.isList else { throw .wrongType(found: record.kind, needed: .list) }

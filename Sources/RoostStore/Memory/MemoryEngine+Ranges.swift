@@ -16,6 +16,7 @@ extension MemoryEngine {
       shards.lock(shards.all)
       merge.refresh { page.isBefore($0) }
       outcome = page.fill(&merge, now: time.now, maxExamined: Self.keysPerSlice)
+      showAll(reply)
       shards.unlock(shards.all)
     }
     return .now(
@@ -36,6 +37,7 @@ extension MemoryEngine {
       if window.isEverything { count &-= shards[index].pointee.expiredCount(at: now) }
     }
     let revision = shards.currentRevision
+    showAll(reply)
     unlockAllAfterWrite()
     return .now(CountResult(count: Int64(count), revision: revision))
   }
@@ -44,9 +46,11 @@ extension MemoryEngine {
     _ command: DeleteRangeCommand, _ reply: ReplyArena, later: Later<DeleteRangeResult>
   ) throws(StoreError) -> Answer<DeleteRangeResult> {
     try check(command.durability)
+    try admitDeletion()
     let window = KeyWindow(command.range)
     lockWithoutExpired(window, exactly: true)
     defer { unlockAllAfterWrite() }
+    showAll(reply)
     var count = 0
     for index in 0..<shards.count {
       count &+= window.places(shards[index].pointee.index).count
@@ -56,10 +60,12 @@ extension MemoryEngine {
       throw .rangeTooLarge(keys: Int64(count), limit: command.maxKeys)
     }
     guard count > 0 else { return .now(DeleteRangeResult(deleted: 0, revision: 0)) }
-    let revision = shards[0].pointee.nextRevision()
+    let revision = shards[0].pointee.commit(deletionOf: command.range)
+    note(written: revision, command.durability, reply)
     let lower = window.lower
     for index in 0..<shards.count {
       let shard = shards[index]
+      shard.pointee.noteRangeDeletion(revision)
       var left = window.places(shard.pointee.index).count
       while left > 0 {
         var cursor = shard.pointee.index.seek { lower.follows($0.key) }

@@ -19,6 +19,9 @@ public final class MemoryEngine: StorageEngine {
   let maxListBytes: Int
   let maxMemoryBytes: Int?
   let sweeper: Sweeper
+  /// Where changes are logged; `nil`: nowhere. Set before anything else uses the engine, and kept
+  /// alive by who set it.
+  nonisolated(unsafe) private(set) var changeLog: Unmanaged<ChangeLog>?
   private let pool = SlabPool()
 
   /// - Parameter configuration: its `shardCount` must be a power of two from 1 to 64.
@@ -38,6 +41,13 @@ public final class MemoryEngine: StorageEngine {
     sweeper.stop()
     shards.release()
     time.release()
+  }
+
+  /// From now on changes are logged. Before anything else uses the engine; the log outlives it.
+  func connect(_ log: ChangeLog) {
+    changeLog = .passUnretained(log)
+    shards.connect(log)
+    sweeper.connect(log)
   }
 
   // MARK: Hash and prefetch
@@ -75,7 +85,59 @@ public final class MemoryEngine: StorageEngine {
 
   @inline(__always)
   func check(_ durability: WriteDurability) throws(StoreError) {
-    if durability == .logged || durability == .synced { throw .durabilityUnavailable(durability) }
+    if changeLog == nil, durability == .logged || durability == .synced {
+      throw .durabilityUnavailable(durability)
+    }
+  }
+
+  /// Whether the log has room for a change that takes about `bytes`.
+  @inline(__always)
+  func admit(_ key: KeyRef, _ bytes: Int) throws(StoreError) {
+    guard let changeLog else { return }
+    let needed = key.bytes.count &+ bytes &+ Self.recordOverheadBytes
+    let refusal = changeLog._withUnsafeGuaranteedRef { log -> StoreError? in
+      do throws(StoreError) {
+        try log.admit(needed)
+        return nil
+      } catch {
+        return error
+      }
+    }
+    if let refusal { throw refusal }
+  }
+
+  /// Whether the log takes a deletion, which it does while the disk is full too.
+  @inline(__always)
+  func admitDeletion() throws(StoreError) {
+    guard let changeLog, changeLog._withUnsafeGuaranteedRef({ $0.space.isBroken }) else { return }
+    throw .unavailable(changeLog._withUnsafeGuaranteedRef { $0.space.reason })
+  }
+
+  /// What a record takes beside its key and value, at most.
+  private static var recordOverheadBytes: Int { 96 }
+
+  // MARK: What answers depend on
+
+  /// Notes what an answer about a key depends on: its record, be it expired, or its deletion.
+  @inline(__always)
+  func show(
+    _ record: Record?, _ key: KeyRef, _ shard: UnsafeMutablePointer<Shard>, _ reply: ReplyArena
+  ) {
+    guard changeLog != nil else { return }
+    let revision = record?.revision ?? shard.pointee.deletions.revision(of: key.hash)
+    // In a transaction a step may meet what an earlier one wrote.
+    if revision != UndoLog.provisionalRevision { reply.show(revision) }
+  }
+
+  /// Notes that an answer depends on all that was changed so far.
+  @inline(__always)
+  func showAll(_ reply: ReplyArena) {
+    if changeLog != nil { reply.show(shards.currentRevision) }
+  }
+
+  @inline(__always)
+  func note(written revision: Int64, _ durability: WriteDurability, _ reply: ReplyArena) {
+    if changeLog != nil, revision != 0 { reply.note(written: revision, durability) }
   }
 
   /// Whether a shard may take `bytes` more.

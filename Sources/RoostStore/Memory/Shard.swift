@@ -39,7 +39,11 @@ struct Shard: ~Copyable {
   /// Removed from the data, not yet from memory.
   private var discardedRecord: Record?
   private var discardedList: ItemList?
+  /// The deletions that may not be durable yet; of a store with a log only.
+  private(set) var deletions = RecentDeletions()
   private let revisions: UnsafeMutablePointer<Atomic<Int64>>
+  /// Where changes are logged; `nil`: nowhere. The engine keeps it alive.
+  private var changeLog: Unmanaged<ChangeLog>?
 
   init(
     hasher: KeyHasher, directory: UnsafeMutablePointer<Atomic<UInt>>,
@@ -59,32 +63,59 @@ struct Shard: ~Copyable {
     deadlines.release(&heap)
     table.release()
     heap.release()
+    deletions.release()
   }
+
+  /// From now on changes are logged.
+  mutating func connect(_ log: ChangeLog) { changeLog = .passUnretained(log) }
 
   var memoryBytes: Int { heap.bytes &+ table.memoryBytes }
 
   // MARK: Commit
 
-  /// What a mutation did to one key.
-  enum Change {
-    case put(Record)
-    case delete(Record)
-    case expire(Record)
-  }
-
-  /// The one point that every mutation passes: takes the next revision. An engine that keeps a
-  /// log writes the change there in the same step, in revision order for each key.
+  /// The one point that every mutation of one key passes: takes the next revision, and logs the
+  /// change in the same step, where there is a log.
   @inline(__always)
   mutating func commit(_ change: Change) -> Int64 {
-    let revision = nextRevision()
-    if case .put(let record) = change { record.revision = revision }
+    guard let changeLog else {
+      let revision = nextRevision()
+      if change.keepsRecord { change.record.revision = revision }
+      if case .create(let record) = change { record.createRevision = revision }
+      return revision
+    }
+    let revision = changeLog._withUnsafeGuaranteedRef { $0.append(change) }
+    if !change.keepsRecord { noteDeletion(of: change.record, revision) }
     return revision
   }
 
-  /// The next revision, for a group of changes that shares it.
+  /// The revision of a group of changes, which is logged in the same step.
+  /// - Parameter answer: of the call, where it is to be kept.
+  func commit(_ group: borrowing ChangeGroup, answer: UnsafeRawBufferPointer?) -> Int64 {
+    guard let changeLog else { return nextRevision() }
+    return changeLog._withUnsafeGuaranteedRef { $0.append(group: group, answer: answer) }
+  }
+
+  /// The revision of the end of a range, which is logged in the same step.
+  func commit(deletionOf range: KeyRangeRef) -> Int64 {
+    guard let changeLog else { return nextRevision() }
+    return changeLog._withUnsafeGuaranteedRef { $0.append(deletionOf: range) }
+  }
+
   @inline(__always)
-  func nextRevision() -> Int64 {
+  private func nextRevision() -> Int64 {
     revisions.pointee.wrappingAdd(1, ordering: .relaxed).newValue
+  }
+
+  /// Notes that a key is gone since a revision.
+  mutating func noteDeletion(of record: Record, _ revision: Int64) {
+    guard changeLog != nil else { return }
+    let hash = table.hasher.hash(record.address + Record.headerBytes, record.keyCount)
+    deletions.note(hash, revision)
+  }
+
+  /// Notes that any key may be gone since a revision.
+  mutating func noteRangeDeletion(_ revision: Int64) {
+    if changeLog != nil { deletions.noteAll(revision) }
   }
 
   /// The newest revision so far.

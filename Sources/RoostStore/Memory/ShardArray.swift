@@ -71,6 +71,11 @@ struct ShardArray: @unchecked Sendable {
     revisionLine.deallocate()
   }
 
+  /// From now on changes are logged. Before anything else uses the shards.
+  func connect(_ log: ChangeLog) {
+    for index in 0..<count { self[index].pointee.connect(log) }
+  }
+
   private static var lockBytes: Int { 64 }
 
   @inline(__always) func index(_ hash: UInt64) -> Int {

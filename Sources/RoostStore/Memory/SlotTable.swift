@@ -32,7 +32,7 @@ struct SlotTable: ~Copyable {
   private var cursor = 0
   private var discarded = 0
   private var pages = SlotPages()
-  private let hasher: KeyHasher
+  let hasher: KeyHasher
   private let directory: UnsafeMutablePointer<Atomic<UInt>>
 
   /// - Parameter directory: outlives the table.

@@ -22,6 +22,8 @@ final class Sweeper: @unchecked Sendable {
   private let wake: UnsafeMutablePointer<pthread_cond_t>
   private var thread: pthread_t?
   private var stopping = false
+  /// Set before the thread's first round with keys that can expire.
+  private var changeLog: Unmanaged<ChangeLog>?
 
   init(shards: ShardArray, time: EngineTime, pool: SlabPool) {
     self.shards = shards
@@ -44,6 +46,14 @@ final class Sweeper: @unchecked Sendable {
     pthread_mutex_destroy(mutex)
     wake.deallocate()
     mutex.deallocate()
+  }
+
+  /// Expiries are logged from now on. Before any key is in the store.
+  func connect(_ log: ChangeLog) { changeLog = .passUnretained(log) }
+
+  /// Whether expiries can be logged: what room a full disk has left is for deletions.
+  private var canExpire: Bool {
+    changeLog?._withUnsafeGuaranteedRef { $0.space.freeBytes > 0 } ?? true
   }
 
   /// Starts the thread. Once.
@@ -148,13 +158,14 @@ final class Sweeper: @unchecked Sendable {
 
   private func sweepSlice(_ shard: UnsafeMutablePointer<Shard>) -> Bool {
     let now = time.now
-    if shard.pointee.hasExpired(at: now) {
+    let expires = canExpire
+    if expires, shard.pointee.hasExpired(at: now) {
       _ = shard.pointee.expireDue(at: now, maxKeys: Self.keysPerSlice)
     }
     if shard.pointee.hasUpkeep {
       _ = shard.pointee.reclaim(steps: Self.stepsPerSlice)
       shard.pointee.table.advance(slots: Self.slotsPerSlice)
     }
-    return shard.pointee.hasExpired(at: now) || shard.pointee.hasUpkeep
+    return expires && shard.pointee.hasExpired(at: now) || shard.pointee.hasUpkeep
   }
 }

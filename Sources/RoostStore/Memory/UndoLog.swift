@@ -62,7 +62,9 @@ struct UndoLog {
         if record.createRevision == Self.provisionalRevision {
           record.createRevision = revision
         }
-      case .removed, .pushed, .popped, .detached: break
+      case .removed(let record):
+        shards[entries[index].shard].pointee.noteDeletion(of: record, revision)
+      case .pushed, .popped, .detached: break
       }
     }
     for index in 0..<count {

@@ -6,6 +6,8 @@ struct WriteContext {
   let stamp: Int64
   /// Of a transaction: its changes can be undone, and get their revision at its end.
   let undo: UnsafeMutablePointer<UndoLog>?
+  /// Of a transaction in a store with a log: collects its changes.
+  var group: UnsafeMutablePointer<ChangeGroup>?
 }
 
 /// The writes that every command is made of. All take the shard's lock as held, keep its
@@ -13,12 +15,14 @@ struct WriteContext {
 extension Shard {
   /// The revision of one change: the next, or a transaction's, which is not known yet.
   @inline(__always)
-  private mutating func revision(_ change: Change, _ context: WriteContext) -> Int64 {
-    guard context.undo == nil else {
-      if case .put(let record) = change { record.revision = UndoLog.provisionalRevision }
-      return UndoLog.provisionalRevision
+  private mutating func take(_ change: Change, _ context: WriteContext) -> Int64 {
+    guard context.undo != nil else { return commit(change) }
+    context.group?.pointee.add(change)
+    if change.keepsRecord { change.record.revision = UndoLog.provisionalRevision }
+    if case .create(let record) = change {
+      record.createRevision = UndoLog.provisionalRevision
     }
-    return commit(change)
+    return UndoLog.provisionalRevision
   }
 
   /// Writes a key that is not there.
@@ -51,7 +55,7 @@ extension Shard {
     record.createdMillis = context.stamp
     record.updatedMillis = context.stamp
     record.deadline = deadline
-    record.createRevision = revision(.put(record), context)
+    _ = take(.create(record), context)
     link(record, hash: hash)
     context.undo?.pointee.append(.created(record))
   }
@@ -66,17 +70,18 @@ extension Shard {
       old.holdsInPlace(payloadBytes: bytes)
     {
       old.writeScalar(value)
-      change(old, deadline: deadline, context)
+      change(old, deadline: deadline, context, as: .put(old))
       return old
     }
     let record = Record.allocate(key: old.key, payloadBytes: bytes, &heap)
     write(value, to: record)
+    record.revision = old.revision
     record.createRevision = old.createRevision
     record.createdMillis = old.createdMillis
     record.version = old.version &+ 1
     record.updatedMillis = context.stamp
     record.deadline = deadline
-    _ = revision(.put(record), context)
+    _ = take(.put(record), context)
     relink(place, to: record)
     if let undo = context.undo {
       undo.pointee.append(.replaced(old, by: record))
@@ -89,17 +94,19 @@ extension Shard {
   /// Marks a record as changed whose payload was changed where it is. In a transaction its
   /// header must have been noted before.
   @inline(__always)
-  mutating func change(_ record: Record, deadline: Int64, _ context: WriteContext) {
+  mutating func change(
+    _ record: Record, deadline: Int64, _ context: WriteContext, as change: Change
+  ) {
     record.version = record.version &+ 1
     record.updatedMillis = context.stamp
     setDeadline(record, deadline)
-    _ = revision(.put(record), context)
+    _ = take(change, context)
   }
 
   /// Deletes a key. Says with what revision.
   mutating func delete(_ place: SlotTable.Place, _ context: WriteContext) -> Int64 {
     let record = place.record
-    let revision = revision(.delete(record), context)
+    let revision = take(.delete(record), context)
     unlink(place)
     if let undo = context.undo {
       undo.pointee.append(.removed(record))
