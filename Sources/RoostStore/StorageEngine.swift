@@ -94,6 +94,11 @@ public protocol StorageEngine: AnyObject, Sendable {
   /// What answers wait for before they may leave; `nil`: nothing.
   var logDurability: LogDurability? { get }
 
+  /// Takes a snapshot now; `completion` is called once, on any thread. An engine that keeps
+  /// nothing on a disk says `LogError.notPossible`.
+  func takeSnapshot(
+    _ completion: @escaping @Sendable (Result<SnapshotSummary, LogError>) -> Void)
+
   /// The engine's figures, as they are now.
   func status() -> EngineStatus
   /// Stops the engine's threads. No command may come after it.
@@ -103,4 +108,11 @@ public protocol StorageEngine: AnyObject, Sendable {
 extension StorageEngine {
   /// Nothing.
   public var logDurability: LogDurability? { nil }
+
+  /// Says that it keeps nothing on a disk.
+  public func takeSnapshot(
+    _ completion: @escaping @Sendable (Result<SnapshotSummary, LogError>) -> Void
+  ) {
+    completion(.failure(.notPossible("the engine \(name) keeps nothing on a disk")))
+  }
 }

@@ -42,7 +42,8 @@ struct RoostCommand: ParsableCommand {
       CommandGroup(
         name: "Server",
         subcommands: [
-          PingCommand.self, StatusCommand.self, WhoAmICommand.self, CallCommand.self,
+          PingCommand.self, StatusCommand.self, SnapshotCommand.self, WhoAmICommand.self,
+          CallCommand.self,
           CompletionsCommand.self,
         ]),
     ])

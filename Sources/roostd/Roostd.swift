@@ -22,6 +22,6 @@ struct Roostd: AsyncParsableCommand {
       69 cannot listen; 74 the disk fails; 77 no permission; 78 configuration.
       """,
     version: RoostVersion.current,
-    subcommands: [Serve.self, Token.self],
+    subcommands: [Serve.self, Token.self, Check.self, Repair.self, Restore.self],
     defaultSubcommand: Serve.self)
 }

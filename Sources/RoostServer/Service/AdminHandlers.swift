@@ -1,6 +1,7 @@
 import CProtobufC
 import CRoostProtos
 import ProtobufC
+import RoostAPI
 import RoostStore
 import TTRPC
 
@@ -31,6 +32,63 @@ final class PingHandler: InlineHandler {
     let answer = ReplyMessage(
       message, maxBytes: ReplyMessage.fixedBytes + request.pointee.payload.len)
     response.respond(answer)
+  }
+}
+
+/// Takes a snapshot, and answers when it is done.
+final class SnapshotHandler: InlineHandler {
+  private let scope: StoreScope
+
+  init(_ scope: StoreScope) { self.scope = scope }
+
+  func prepare(_ call: inout InlineCall) {
+    do throws(RequestError) {
+      _ = try scope.decode(
+        call.payload, roost__v1__snapshot_request__descriptor_address(),
+        as: Roost__V1__SnapshotRequest.self)
+    } catch {
+      call.refuse(error.code, error.message)
+    }
+  }
+
+  func execute(_ call: inout InlineCall, _ response: inout ResponseWriter) {
+    do throws(RequestError) {
+      try call.authorize { principal throws(RequestError) in
+        try principal.require(.admin, KeyRangeRef())
+      }
+    } catch {
+      return response.fail(error.code, error.message)
+    }
+    let deferred = response.deferred()
+    scope.engine.any.takeSnapshot { result in
+      switch result {
+      case .success(let summary):
+        do {
+          deferred.respond(try summary.message.encoded())
+        } catch {
+          deferred.fail(.internal, "the answer could not be encoded")
+        }
+      case .failure(let error): deferred.fail(error.status)
+      }
+    }
+  }
+}
+
+extension SnapshotSummary {
+  fileprivate var message: SnapshotResponse {
+    SnapshotResponse(
+      revision: revision, entryCount: entryCount, fileBytes: fileBytes,
+      durationMs: durationMillis)
+  }
+}
+
+extension LogError {
+  /// What a caller is told: without the disk's details, which the log has.
+  fileprivate var status: RPCError {
+    switch self {
+    case .notPossible(let reason): RPCError(.failedPrecondition, "no snapshot: \(reason)")
+    default: RPCError(.internal, "no snapshot could be taken: the server's log says why")
+    }
   }
 }
 

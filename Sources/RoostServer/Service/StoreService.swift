@@ -19,6 +19,7 @@ struct StoreService: Sendable {
     }
     registerKV(on: &dispatcher, scope)
     dispatcher.register(inline: PingHandler(scope), for: Admin.Methods.ping.descriptor)
+    dispatcher.register(inline: SnapshotHandler(scope), for: Admin.Methods.snapshot.descriptor)
     dispatcher.register(
       inline: StatusHandler(scope, figures: figures), for: Admin.Methods.status.descriptor)
   }

@@ -41,7 +41,8 @@ final class LogReplay {
     changes.removeAll(keepingCapacity: true)
     var first = 0
     for (index, position) in positions.enumerated() {
-      let change = try read(position, reader)
+      let change = try Self.read(
+        position.kind, reader.body(position), reader.name, position.fileOffset)
       if let key = change.key, let base = key.baseAddress {
         hashes.append(shards.hasher.hash(base, key.count))
         changes.append(change)
@@ -49,23 +50,41 @@ final class LogReplay {
       }
       try applyCollected(positions[first..<index], reader)
       first = index + 1
-      try applyAlone(change, position, reader)
+      try applyAlone(change, reader.name, position.fileOffset)
     }
     try applyCollected(positions[first...], reader)
     recordCount += UInt64(positions.count)
   }
 
-  private func read(
-    _ position: SegmentReader.Position, _ reader: SegmentReader
+  /// Applies one record, with its header; its checksum was looked at.
+  /// - Parameter file: where it was found, for errors.
+  func apply(
+    _ record: UnsafeRawBufferPointer, file: String, offset: Int64 = 0
+  ) throws(LogError) {
+    let body = UnsafeRawBufferPointer(rebasing: record[LogFormat.recordHeaderBytes...])
+    let change = try Self.read(record[LogFormat.kindOffset], body, file, offset)
+    recordCount += 1
+    guard let key = change.key, let base = key.baseAddress else {
+      return try applyAlone(change, file, offset)
+    }
+    let revision = change.ownRevision
+    lastRevision = max(lastRevision, revision)
+    let hash = shards.hasher.hash(base, key.count)
+    if !apply(change, hash, revision: revision, isForced: false) {
+      throw Self.withoutBase(file, offset)
+    }
+  }
+
+  private static func read(
+    _ kind: UInt8, _ body: UnsafeRawBufferPointer, _ file: String, _ offset: Int64
   ) throws(LogError) -> LoggedChange {
-    guard let kind = LogFormat.Kind(rawValue: position.kind) else {
-      throw .unknownRecord(
-        file: reader.name, offset: position.fileOffset, kind: position.kind)
+    guard let known = LogFormat.Kind(rawValue: kind) else {
+      throw .unknownRecord(file: file, offset: offset, kind: kind)
     }
     do throws(LoggedChange.Fault) {
-      return try LoggedChange(kind, reader.body(position))
+      return try LoggedChange(known, body)
     } catch {
-      throw .damaged(file: reader.name, offset: position.fileOffset, reason: error.reason)
+      throw .damaged(file: file, offset: offset, reason: error.reason)
     }
   }
 
@@ -88,18 +107,17 @@ final class LogReplay {
     for index in 0..<outcomes.count {
       lastRevision = max(lastRevision, outcomes[index].lastRevision)
       if let fault = outcomes[index].faultIndex {
-        throw withoutBase(positions[positions.startIndex + fault], reader)
+        let position = positions[positions.startIndex + fault]
+        throw Self.withoutBase(reader.name, position.fileOffset)
       }
     }
     changes.removeAll(keepingCapacity: true)
     hashes.removeAll(keepingCapacity: true)
   }
 
-  private func withoutBase(
-    _ position: SegmentReader.Position, _ reader: SegmentReader
-  ) -> LogError {
+  private static func withoutBase(_ file: String, _ offset: Int64) -> LogError {
     .damaged(
-      file: reader.name, offset: position.fileOffset,
+      file: file, offset: offset,
       reason: "the record changes an entry that is not there as it should be")
   }
 
@@ -141,14 +159,14 @@ final class LogReplay {
   }
 
   private func applyAlone(
-    _ change: LoggedChange, _ position: SegmentReader.Position, _ reader: SegmentReader
+    _ change: LoggedChange, _ file: String, _ offset: Int64
   ) throws(LogError) {
     switch change {
     case .deleteRange(let range, let revision): delete(range, revision)
     case .group(let group):
       lastRevision = max(lastRevision, group.revision)
       if let answer = group.answer { keepAnswer(answer, group.revision) }
-      if !apply(group) { throw withoutBase(position, reader) }
+      if !apply(group) { throw Self.withoutBase(file, offset) }
     case .revisionLimit(let limit): revisionLimit = limit
     case .durableMark: break
     case .put, .delete, .touch, .push, .pop: preconditionFailure("a change of one key")
