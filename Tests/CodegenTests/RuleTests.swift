@@ -57,6 +57,34 @@ struct RuleTests {
         (6, ["p.M.n_x", "the count of `x`"]), (8, ["p.M.kind_case", "the case of oneof"]),
         (9, ["p.M.restrict", "a word of the language"]),
       ]),
+    ForbiddenProto(
+      name: "types that C cannot tell apart",
+      text: head + "message M1 {}\nmessage M_1 {}\nmessage URl {}\nenum Url { ZERO = 0; }\n",
+      violations: [
+        (4, ["`p.M_1` and `p.M1` are both `P__M1` in C", "rename"]),
+        (6, ["`p.Url` and `p.URl` are both `p__url__init` in C", "rename"]),
+      ]),
+    ForbiddenProto(
+      name: "a type of libprotobuf-c's",
+      text: "syntax = \"proto3\";\nmessage ProtobufCMessage {}\n",
+      violations: [(2, ["`ProtobufCMessage` is libprotobuf-c's", "a package"])]),
+    ForbiddenProto(
+      name: "methods that protoc-c cannot declare",
+      text: head + "message M {}\nservice S {\n  rpc Register(M) returns (M);\n"
+        + "  rpc GetIt(M) returns (M);\n  rpc Get_it(M) returns (M);\n"
+        + "  rpc Init(M) returns (M);\n}\n",
+      violations: [
+        (5, ["p.S.Register", "`register`", "only in the run that writes Swift"]),
+        (7, ["p.S.Get_it", "`get_it`"]), (8, ["p.S.Init", "`init`"]),
+      ]),
+    ForbiddenProto(
+      name: "names that Swift cannot tell apart",
+      text: head + "message M {\n  message View {}\n  message ViewMessage {}\n"
+        + "  oneof some { int32 a = 1; }\n  oneof some_ { int32 b = 2; }\n}\n",
+      violations: [
+        (5, ["another type of `p.M` is `ViewMessage` in Swift"]),
+        (7, ["another field of `p.M` is `some_` in Swift"]),
+      ]),
   ]
 
   @Test("Each gets an error that names file, line and the way out", arguments: protos)
@@ -126,6 +154,35 @@ struct RuleTests {
     let result = try Plugin.generate(
       ["b.proto"], in: folder.path, output: folder.path, options: "CModule=C")
     #expect(result.errors.contains("b.proto:2: `b.N.m` uses a type of a.proto"))
+  }
+
+  @Test("A type that TTRPC's own C module holds is refused: its symbols would be there twice")
+  func envelopeType() throws {
+    let folder = try ScratchFolder()
+    try folder.write(
+      "syntax = \"proto3\";\npackage google.rpc;\nmessage Status { int32 code = 1; }".utf8,
+      to: "status.proto")
+    func generate(_ module: String) throws -> ProcessResult {
+      try Plugin.generate(
+        ["status.proto"], in: folder.path, output: folder.path,
+        options: "Output=Header,CModule=\(module)")
+    }
+    #expect(try generate("C").errors.contains("status.proto:3: `google.rpc.Status` is in"))
+    #expect(try generate("CTTRPCProtos").status == 0)
+  }
+
+  @Test("A service whose methods C has no names for is Swift's alone")
+  func swiftOnlyService() throws {
+    let folder = try ScratchFolder()
+    try folder.write("syntax = \"proto3\"; message M {}".utf8, to: "m.proto")
+    try folder.write(
+      "syntax = \"proto3\"; import \"m.proto\"; service S { rpc Register(M) returns (M); }".utf8,
+      to: "s.proto")
+    let result = try Plugin.generate(
+      ["m.proto", "s.proto"], in: folder.path, output: folder.path, options: "CModule=C")
+    #expect(result.status == 0, "\(result.errors)")
+    let swift = String(decoding: try folder.read("s.ttrpc.swift"), as: UTF8.self)
+    #expect(swift.contains("func register("))
   }
 
   @Test(

@@ -21,10 +21,21 @@ enum CNames {
   /// The member that says which one of a oneof is set.
   static func oneofCase(_ protoName: String) -> String { camelToLower(protoName) + "_case" }
 
+  /// A member of a service's structure, which protoc-c protects from no keyword.
+  static func method(_ protoName: String) -> String { camelToLower(protoName) }
+
   /// Keywords and macros of C that protoc-c does not know of.
   static let impossibleMembers: Set<String> = [
     "linux", "restrict", "static_assert", "typeof", "unix",
   ]
+
+  /// Keywords and macros of C that a method cannot be called by.
+  static let impossibleMethods: Set<String> = impossibleMembers.union([
+    "asm", "auto", "break", "case", "char", "const", "continue", "default", "do", "double",
+    "else", "enum", "extern", "float", "for", "goto", "if", "inline", "int", "long", "register",
+    "return", "short", "signed", "sizeof", "static", "struct", "switch", "typedef", "union",
+    "unsigned", "void", "volatile", "while",
+  ])
 
   private static func pieces(_ fullName: String) -> [String] {
     fullName.split(separator: ".").map(String.init)

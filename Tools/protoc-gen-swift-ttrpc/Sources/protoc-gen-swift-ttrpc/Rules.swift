@@ -20,16 +20,14 @@ struct Violation: CustomStringConvertible {
 struct Rules {
   let names: Names
   let files: [FileDescriptor]
-  private let checksHiddenNames: Bool
+  private let options: Options
   private var violations: [Violation] = []
-  private var topLevelTypes: [String: String] = [:]
   private let generated: Set<String>
 
-  /// - Parameter checksHiddenNames: whether Swift is written, which `Module` matters to.
-  init(names: Names, files: [FileDescriptor], checksHiddenNames: Bool) {
+  init(names: Names, files: [FileDescriptor], options: Options) {
     self.names = names
     self.files = files
-    self.checksHiddenNames = checksHiddenNames && names.module == nil
+    self.options = options
     generated = Set(files.map(\.name))
   }
 
@@ -38,19 +36,18 @@ struct Rules {
       if file.edition != .proto3 { refuseSyntax(file) }
       for field in file.extensions { refuseExtension(field) }
       for message in file.messages { check(message) }
-      for enumeration in file.enums { claim(Names.type(enumeration), enumeration) }
       for service in file.services { check(service) }
     }
+    var nameRules = NameRules(files: files, options: options)
+    violations += nameRules.check()
     var recursion = RecursionRule(files: files)
     violations += recursion.check()
     return violations
   }
 
   private mutating func check(_ message: Descriptor) {
-    if message.containingType == nil { claim(Names.type(message), message) }
     for field in message.extensions { refuseExtension(field) }
     for field in message.fields { check(field) }
-    checkMemberNames(message)
     for inner in message.messages where !inner.options.mapEntry { check(inner) }
   }
 
@@ -74,7 +71,6 @@ struct Rules {
   }
 
   private mutating func check(_ service: ServiceDescriptor) {
-    claim(Names.type(service), service)
     for method in service.methods {
       checkScope(method.inputType.file, of: method)
       checkScope(method.outputType.file, of: method)
@@ -112,43 +108,9 @@ struct Rules {
       "name \(file.name) in the same run")
   }
 
-  /// Two packages may declare the same name; Swift types carry no package.
-  private mutating func claim(_ name: String, _ type: some ProvidesSourceCodeLocation & Named) {
-    if let other = topLevelTypes[name] {
-      refuse(
-        type, "`\(type.fullName)` and `\(other)` are both `\(name)` in Swift",
-        "set `option swift_prefix = \"...\";` in one of their files")
-    }
-    topLevelTypes[name] = type.fullName
-  }
-
-  /// protoc-c lower-cases members and adds some of its own.
-  private mutating func checkMemberNames(_ message: Descriptor) {
-    var owners = ["base": "libprotobuf-c's own header"]
-    for oneof in message.realOneofs {
-      owners[CNames.oneofCase(oneof.name)] = "the case of oneof `\(oneof.name)`"
-    }
-    for field in message.fields where field.isRepeated {
-      owners["n_\(CNames.member(field.name))"] = "the count of `\(field.name)`"
-    }
-    for name in CNames.impossibleMembers { owners[name] = "a word of the language" }
-    var swiftNames: Set<String> = Set(message.realOneofs.map(Names.property))
-    for field in message.fields {
-      let member = CNames.member(field.name)
-      if let owner = owners[member] {
-        refuse(
-          field, "`\(field.fullName)` and \(owner) are both `\(member)` in C", "rename the field")
-      } else if !swiftNames.insert(Names.property(field)).inserted {
-        refuse(
-          field, "another field of the message is `\(Names.property(field))` in Swift too",
-          "rename the field")
-      }
-      owners[member] = "`\(field.name)`"
-    }
-  }
-
   private mutating func checkHidden(_ field: FieldDescriptor) {
-    guard checksHiddenNames, !field.isMap else { return }
+    // `Module` matters only to Swift.
+    guard options.output == .swift, names.module == nil, !field.isMap else { return }
     let first: String
     if let type = field.messageType {
       first = Names.path(type)[0]
