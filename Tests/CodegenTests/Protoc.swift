@@ -8,6 +8,7 @@ let repository: String = {
 
 /// protoc as the independent implementation of the encoding.
 enum Protoc {
+  /// - Parameter type: of `weather/v1/types.proto`, or of `plain/plain.proto`.
   static func encode(_ text: String, as type: String) throws -> [UInt8] {
     let result = try run("protoc", arguments("--encode", type), input: Array(text.utf8))
     try #require(result.status == 0, "\(result.errors)")
@@ -21,10 +22,11 @@ enum Protoc {
   }
 
   private static func arguments(_ flag: String, _ type: String) -> [String] {
-    [
-      "\(flag)=weather.v1.\(type)", "-I", "\(repository)/Tests/Protos",
-      "\(repository)/Tests/Protos/weather/v1/types.proto",
-    ]
+    let protos = "\(repository)/Tests/Protos"
+    let (name, file) =
+      type == "Plain"
+      ? (type, "plain/plain.proto") : ("weather.v1.\(type)", "weather/v1/types.proto")
+    return ["\(flag)=\(name)", "-I", protos, "\(protos)/\(file)"]
   }
 }
 

@@ -119,6 +119,21 @@ struct ProtocAgreementTests {
     try agree(message, text, as: "Names")
   }
 
+  @Test("A file without a package, where C's and Swift's names are the same")
+  func plain() throws {
+    let message = Plain(
+      name: "n", part: PlainPart(number: -1), parts: [PlainPart(), PlainPart(number: 2)],
+      color: .red, colors: [.red, .unspecified, .unrecognized(9)], await: 3, _1: 4,
+      data: [5], pick: .self_(.init(number: 6)),
+      self_: .text("t"))
+    let text = #"""
+      name: "n" part: { number: -1 } parts: {} parts: { number: 2 } color: PLAIN_COLOR_RED
+      colors: [PLAIN_COLOR_RED, PLAIN_COLOR_UNSPECIFIED, 9] await: 3 _1: 4
+      data: "\005" self: { number: 6 } text: "t"
+      """#
+    try agree(message, text, as: "Plain")
+  }
+
   /// libprotobuf-c would cut these or leave them out; they are written behind the known fields.
   @Test(
     "A string with NUL bytes, and minus zero, are the same message to protoc",

@@ -65,9 +65,9 @@ struct RuleTests {
         (6, ["`p.Url` and `p.URl` are both `p__url__init` in C", "rename"]),
       ]),
     ForbiddenProto(
-      name: "a type of libprotobuf-c's",
-      text: "syntax = \"proto3\";\nmessage ProtobufCMessage {}\n",
-      violations: [(2, ["`ProtobufCMessage` is libprotobuf-c's", "a package"])]),
+      name: "taken names without a package",
+      text: "syntax = \"proto3\";\nmessage ProtobufCMessage {}\nmessage Message {}\n",
+      violations: [(2, ["`ProtobufCMessage`", "a package"]), (3, ["`Message`", "a package"])]),
     ForbiddenProto(
       name: "methods that protoc-c cannot declare",
       text: head + "message M {}\nservice S {\n  rpc Register(M) returns (M);\n"

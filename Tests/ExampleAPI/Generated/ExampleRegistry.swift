@@ -7,6 +7,7 @@ import TTRPC
 public enum ExampleRegistry {
   /// By service, in the order of their declaration.
   public static let all: [MethodCodec] = [
+    MethodCodec(PlainService.Methods.count),
     MethodCodec(Station.Methods.latest),
     MethodCodec(Station.Methods.echo),
     MethodCodec(Station.Methods.follow),

@@ -10,7 +10,7 @@ struct MessageGenerator {
   init(message: Descriptor, names: Names) {
     self.message = message
     self.names = names
-    cType = CNames.type(message.fullName)
+    cType = names.cType(message)
     cFunction = CNames.function(message.fullName)
   }
 

@@ -55,9 +55,14 @@ struct NameRules {
 
   private mutating func claimInC(_ type: some ProvidesSourceCodeLocation & Named) {
     let (typeName, function) = (CNames.type(type.fullName), CNames.function(type.fullName))
-    if typeName.hasPrefix("ProtobufC"), type.file.package.isEmpty {
+    // Only without a package: it is a part of each name in C.
+    if type.file.package.isEmpty,
+      typeName.hasPrefix("ProtobufC") || Names.reservedTypes.contains(typeName)
+    {
       refuse(
-        type, in: type.file, "`\(typeName)` is libprotobuf-c's in C", "give the file a package")
+        type, in: type.file,
+        "without a package `\(typeName)` hides what the generated code or libprotobuf-c calls so",
+        "give the file a package")
     }
     let sameType = cTypes.updateValue(type.fullName, forKey: typeName)
     let sameFunction = cFunctions.updateValue(type.fullName, forKey: function)

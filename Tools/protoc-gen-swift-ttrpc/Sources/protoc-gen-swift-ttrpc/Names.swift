@@ -6,11 +6,13 @@ import SwiftProtobufPluginLibrary
 struct Names {
   let files: [FileDescriptor]
   let module: String?
+  private let cModule: String
   private let shadows: [String: Set<String>]
 
-  init(files: [FileDescriptor], module: String?) {
+  init(files: [FileDescriptor], module: String?, cModule: String) {
     self.files = files
     self.module = module
+    self.cModule = cModule
     var shadows: [String: Set<String>] = [:]
     for message in files.flatMap(\.messages) { Names.collect(message, into: &shadows) }
     self.shadows = shadows
@@ -91,6 +93,12 @@ struct Names {
     for inner in message.messages { collect(inner, into: &shadows) }
   }
 
+  /// protoc-c's structure. Without a package it has the name of the Swift type, which comes first.
+  func cType(_ message: Descriptor) -> String {
+    let name = CNames.type(message.fullName)
+    return message.file.package.isEmpty ? "\(cModule).\(name)" : name
+  }
+
   // MARK: Members
 
   static func property(_ field: FieldDescriptor) -> String { member(lowerCamel(field.name)) }
@@ -117,16 +125,18 @@ struct Names {
 
   // MARK: Words
 
+  /// `list_end`, `LIST_END`: `listEnd`; what would not be a name keeps an underscore: `_1`.
   static func lowerCamel(_ name: String) -> String {
     let words = name.split(separator: "_")
-    guard let first = words.first else { return "_" }
+    guard let first = words.first else { return "__" }
     let isUpperSnake = !name.contains { $0.isLowercase }
     let rest = words.dropFirst().map { word in
       let tail = String(word.dropFirst())
       return word.prefix(1).uppercased() + (isUpperSnake ? tail.lowercased() : tail)
     }
     let start = isUpperSnake ? first.lowercased() : lowerFirstRun(String(first))
-    return start + rest.joined()
+    let isName = first.first?.isNumber == false
+    return (isName ? "" : "_") + start + rest.joined()
   }
 
   static func upperCamel(_ name: String) -> String {
@@ -165,14 +175,14 @@ struct Names {
   static let reservedTypes: Set<String> = [
     "Any", "AnyObject", "Arena", "Array", "Bool", "CallKind", "CallOptions", "CaseIterable",
     "Client", "DecodeError", "Dispatcher", "Double", "Error", "Float", "Hashable", "Int",
-    "Int32", "Int64", "Message", "MessageView", "Method", "MethodCodec", "MethodDescriptor",
-    "Methods", "Never", "OpenEnum", "Optional", "Protocol", "RPCClient", "RPCError",
-    "RawRepresentable", "RepeatedBools", "RepeatedEnums", "RepeatedMessages",
-    "RepeatedStrings", "RequestStream", "ResponseSink", "ResponseStream", "Result", "Self",
-    "Sendable", "ServerCall", "Service", "StreamingCall", "String", "Swift", "Type", "UInt32",
-    "UInt64",
-    "UInt8", "UTF8", "UnsafeBufferPointer", "UnsafeMutablePointer", "UnsafePointer",
-    "UnsafeRawBufferPointer", "View", "Void",
+    "Int32", "Int64", "Message", "MessageStrings", "MessageView", "Method", "MethodCodec",
+    "MethodDescriptor", "Methods", "Never", "OpenEnum", "Optional", "ProtobufCBinaryData",
+    "ProtobufCMessageDescriptor", "Protocol", "RPCClient", "RPCError", "RawRepresentable",
+    "RepeatedBools", "RepeatedEnums", "RepeatedMessages", "RepeatedStrings", "RequestStream",
+    "ResponseSink", "ResponseStream", "Result", "Self", "Sendable", "ServerCall", "Service",
+    "StreamingCall", "String", "Swift", "Type", "UInt32", "UInt64", "UInt8", "UTF8",
+    "UnsafeBufferPointer", "UnsafeMutablePointer", "UnsafePointer", "UnsafeRawBufferPointer",
+    "View", "Void",
   ]
 
   private static let reservedMembers: Set<String> = [
@@ -190,11 +200,11 @@ struct Names {
   }
 
   private static let keywords: Set<String> = [
-    "Any", "as", "associatedtype", "break", "case", "catch", "class", "continue", "default",
-    "defer", "deinit", "do", "else", "enum", "extension", "fallthrough", "false", "fileprivate",
-    "for", "func", "guard", "if", "import", "in", "inout", "internal", "is", "let", "nil",
-    "operator", "precedencegroup", "private", "protocol", "public", "repeat", "rethrows",
-    "return", "static", "struct", "subscript", "super", "switch", "throw", "throws", "true",
-    "try", "typealias", "var", "where", "while",
+    "Any", "as", "associatedtype", "await", "break", "case", "catch", "class", "continue",
+    "default", "defer", "deinit", "do", "else", "enum", "extension", "fallthrough", "false",
+    "fileprivate", "for", "func", "guard", "if", "import", "in", "inout", "internal", "is",
+    "let", "nil", "operator", "precedencegroup", "private", "protocol", "public", "repeat",
+    "rethrows", "return", "static", "struct", "subscript", "super", "switch", "throw", "throws",
+    "true", "try", "typealias", "var", "where", "while",
   ]
 }

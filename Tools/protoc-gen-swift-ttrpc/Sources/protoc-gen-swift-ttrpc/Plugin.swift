@@ -13,7 +13,7 @@ import SwiftProtobufPluginLibrary
     protoCompilerContext: any ProtoCompilerContext, generatorOutputs: any GeneratorOutputs
   ) throws {
     let options = try Options(parameter)
-    let names = Names(files: files, module: options.module)
+    let names = Names(files: files, module: options.module, cModule: options.cModule)
     var rules = Rules(names: names, files: files, options: options)
     let violations = rules.check()
     guard violations.isEmpty else { throw RuleError(violations: violations) }
@@ -25,7 +25,7 @@ import SwiftProtobufPluginLibrary
       try generatorOutputs.add(fileName: "\(options.cModule).h", contents: header)
     case .swift:
       for file in files {
-        let generator = FileGenerator(file: file, names: names)
+        let generator = FileGenerator(file: file, names: names, cModule: options.cModule)
         try generatorOutputs.add(fileName: generator.fileName, contents: generator.generate())
       }
       if let registry = options.registry {

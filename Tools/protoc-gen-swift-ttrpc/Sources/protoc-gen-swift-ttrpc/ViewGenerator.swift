@@ -6,7 +6,7 @@ struct ViewGenerator {
   let names: Names
 
   func generate(_ printer: inout CodePrinter) {
-    let cType = CNames.type(message.fullName)
+    let cType = names.cType(message)
     let cFunction = CNames.function(message.fullName)
     printer.print("", "/// A decoded message, borrowed: valid until its arena is reset.")
     printer.block("public struct View: MessageView") { printer in
