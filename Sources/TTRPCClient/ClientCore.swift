@@ -90,7 +90,7 @@ final class ClientCore: @unchecked Sendable {
         .failure(RPCError(.cancelled, "the call was cancelled; it was not sent")))
     }
     guard closing == nil else {
-      return ticket.finish(.failure(RPCError(.unavailable, "the client is closed")))
+      return ticket.finish(.failure(.clientClosed("the client is closed")))
     }
     do {
       ticket.id = try calls.admit(ticket, request, deadline: deadline)
@@ -261,7 +261,7 @@ final class ClientCore: @unchecked Sendable {
     attempt += 1
     timer?.task.cancel()
     timer = nil
-    failWaiting(RPCError(.unavailable, "the client was closed; the call was not sent"))
+    failWaiting(.clientClosed("the client was closed; the call was not sent"))
     for connection in [current].compactMap(\.self) + retired.values {
       connection.close("this client closed it")
     }

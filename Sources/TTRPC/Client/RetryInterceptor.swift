@@ -1,6 +1,6 @@
 /// Repeats a call that failed with `unavailable`, where that is safe: when it was not executed
 /// (the server said so, or it was never sent), or when the method may be executed twice. Nothing
-/// else is repeated, and nothing after the call's deadline.
+/// else is repeated, nothing after the call's deadline, and nothing once the client is closed.
 public struct RetryInterceptor: ClientInterceptor {
   /// How often, and after which pauses.
   public struct Policy: Sendable, Hashable {
@@ -57,7 +57,8 @@ public struct RetryInterceptor: ClientInterceptor {
   }
 
   private func isSafe(_ error: RPCError, _ method: MethodDescriptor) -> Bool {
-    error.code == .unavailable && (!error.isOutcomeUnknown || mayRunTwice(method))
+    error.code == .unavailable && !error.isClientClosed
+      && (!error.isOutcomeUnknown || mayRunTwice(method))
   }
 
   private func pause(after attempt: Int, _ error: RPCError) -> Duration {

@@ -58,6 +58,7 @@ import Testing
     await client.close()
     let error = await #expect(throws: RPCError.self) { try await inFlight.value }
     #expect(error?.code == .unavailable && error?.isOutcomeUnknown == true)
+    #expect(error?.isClientClosed == false)
     await server.stop()
   }
 
@@ -67,7 +68,7 @@ import Testing
       configuration: TTRPCClientConfiguration(endpoint: .unix(path: "/nowhere")))
     await client.close()
     let error = await failure { () async throws(RPCError) in try await client.echo("x") }
-    #expect(error?.code == .unavailable)
+    #expect(error?.code == .unavailable && error?.isClientClosed == true)
   }
 
   @Test("In a service group it runs until the graceful shutdown")

@@ -89,6 +89,12 @@ import Testing
     }
   }
 
+  @Test("A closed client is not asked again")
+  func closed() async {
+    let result = await attempts([.clientClosed("closed")], mayRunTwice: true)
+    #expect(result.count == 1 && result.error?.code == .unavailable)
+  }
+
   @Test("Nothing is repeated after the deadline")
   func deadline() async {
     let info = StatusDetail(
