@@ -138,6 +138,17 @@ struct ConnectionSettingsTests {
     #expect(!failure.message.isEmpty)
   }
 
+  @Test(
+    "A limit, a missing key and an invalid request say what to do",
+    arguments: [
+      (.resourceExhausted, "less at once"), (.notFound, "--if-exists"),
+      (.invalidArgument, "roost help"),
+    ] as [(StatusCode, String)])
+  func advises(code: StatusCode, words: String) {
+    let failure = CommandFailure(RPCError(code, "as the server says"), settings: nil)
+    #expect(failure.advice?.contains(words) == true)
+  }
+
   @Test("What to do says where tokens were looked for, and never shows one")
   func advises() throws {
     let settings = try ConnectionSettings(

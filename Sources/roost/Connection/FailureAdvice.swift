@@ -33,12 +33,16 @@ extension CommandFailure {
     case .aborted:
       advice = "roost get KEY -o json shows the entry as it is now."
     case .alreadyExists: advice = "Leave --if-absent out to overwrite it."
-    case .resourceExhausted: advice = nil
+    case .notFound:
+      advice = "Nothing is there to change: leave --if-exists out, or store it with roost set."
+    case .resourceExhausted:
+      advice = "Send or ask for less at once; roostd --help names the limits of the server."
+    case .invalidArgument: advice = "roost help COMMAND shows what it takes, with examples."
     case .unimplemented:
       advice = "The server at \(endpoint) does not offer this: roost status shows its version."
     case .internal, .dataLoss: advice = "The log of roostd says more."
-    case .ok, .cancelled, .unknown, .invalidArgument, .notFound, .failedPrecondition, .outOfRange:
-      advice = nil
+    // The server's words depend on the call, and say it best.
+    case .ok, .cancelled, .unknown, .failedPrecondition, .outOfRange: advice = nil
     }
     self.init(status, message, advice: advice)
   }
