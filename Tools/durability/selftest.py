@@ -1,0 +1,53 @@
+"""The harness must be able to fail: each planted fault is found, and no fault where there is none."""
+
+import asyncio
+import random
+
+from rounds import Rounds
+from simulation import FAULTS, SimulatedServer
+from verification import Verifier
+
+ROUNDS_WITHOUT_FAULT = 12
+MAX_ROUNDS_WITH_FAULT = 40
+ROUND_SECONDS = 0.35
+
+
+async def run(seed, fault, rounds):
+    """Returns the contradictions of the first round that has any, and how many rounds it took."""
+    rng = random.Random(seed)
+    holder = [SimulatedServer(rng, fault)]
+
+    async def connect():
+        return holder[0]
+
+    driver = Rounds(rng, connect, connections=6)
+    verifier = Verifier(slack_ms=100)
+    for number in range(1, rounds + 1):
+        await driver.begin_load()
+        await asyncio.sleep(ROUND_SECONDS * (0.5 + rng.random()))
+        holder[0] = holder[0].crash()
+        in_flight = await driver.end_load()
+        await driver.audit()
+        report = verifier.check(*driver.take(), in_flight)
+        if report.contradictions or report.lost:
+            return report.contradictions or [f"{report.lost} lost"], number
+        if report.unchecked:
+            return [f"{report.unchecked} keys were too complex to check"], number
+    return [], rounds
+
+
+def main(seed, names=None):
+    failures = 0
+    for fault in [None, *FAULTS]:
+        if names and fault not in names:
+            continue
+        limit = MAX_ROUNDS_WITH_FAULT if fault else ROUNDS_WITHOUT_FAULT
+        found, rounds = asyncio.run(run(seed, fault, limit))
+        passed = bool(found) == bool(fault)
+        failures += not passed
+        verdict = f"found in round {rounds}" if found else f"nothing found in {rounds} rounds"
+        print(f"{'pass' if passed else 'FAIL'}  {fault or 'a server without a fault'}: {verdict}")
+        for line in found[:3 if not passed else 1]:
+            print(f"      {line[:300]}")
+    print(f"{len(FAULTS) + 1 if not names else len(names)} histories, {failures} failures")
+    return 1 if failures else 0
