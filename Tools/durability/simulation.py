@@ -32,6 +32,9 @@ FAULTS = {
     "increments race": "two increments at once count once",
 }
 
+# A disk's, so that there is something under way at a crash.
+SYNC_SECONDS = 0.012
+
 
 class SimulatedServer:
     """Confined to one asyncio loop. `records` and `issued` outlive it, as a disk does."""
@@ -42,6 +45,7 @@ class SimulatedServer:
         self.records = list(records)
         self.durable = len(self.records)
         self.closed = False
+        self.is_syncing = False
         self.remembered = {}
         self.entries = {}
         self.revision = issued
@@ -117,14 +121,25 @@ class SimulatedServer:
             except CallFailed as error:
                 shown = error
         if not self.skips_wait(method, answer):
-            place = len(self.records)
-            await self.pause()
-            self.durable = max(self.durable, place)
+            await self.sync(len(self.records))
         if self.closed:
             raise ConnectionLost("killed")
         if shown:
             raise shown
         return answer
+
+    async def sync(self, place):
+        """Group commit: one caller syncs for all, the others look whether it covered them."""
+        while self.durable < place and not self.closed:
+            if not self.is_syncing:
+                self.is_syncing = True
+                covered = len(self.records)
+                await asyncio.sleep(SYNC_SECONDS * (0.5 + self.rng.random()))
+                if not self.closed:
+                    self.durable = covered
+                self.is_syncing = False
+            else:
+                await asyncio.sleep(SYNC_SECONDS / 8)
 
     async def pause(self):
         await asyncio.sleep(self.rng.random() * 0.004)
