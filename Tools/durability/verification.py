@@ -80,7 +80,10 @@ class Verifier:
         cut = max([
             call.answer["entry"]["revision"] for call in audits(calls).values()
             if call.answer["found"]] + [0])
-        for key, lost in losses(calls, keys).items():
+        missing = losses(calls, keys)
+        first_lost = min(
+            [revision for lost in missing.values() for revision, _, _ in lost], default=None)
+        for key, lost in missing.items():
             for revision, _, part in lost:
                 options = part.call.request.get("options") or {}
                 if revision <= cut:
@@ -90,9 +93,8 @@ class Verifier:
         for call in calls:
             if call.method == "Status" and call.answer and call.tag == "load":
                 durable = call.answer["durable_revision"]
-                if any(revision <= durable for lost in losses(calls, keys).values()
-                       for revision, _, _ in lost):
-                    problems.append(f"durable up to {durable} was said, and is lost: {call}")
+                if first_lost is not None and first_lost <= durable:
+                    problems.append(f"durable up to {durable} was said, {first_lost} is lost")
         report.contradictions += problems
         return report
 
