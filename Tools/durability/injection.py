@@ -53,15 +53,17 @@ class Injection:
 
     async def read(self, attached):
         """Keeps the lines of injected faults; says when all threads are attached."""
+        is_attached = False
         while line := (await self.process.stderr.readline()).decode("utf-8", "replace").strip():
             if " attached" in line and not attached.done():
+                is_attached = True
                 # With -f it names each thread, or says once how many there are.
                 asyncio.get_running_loop().call_later(
                     0.3, lambda: attached.done() or attached.set_result(True))
             elif "INJECTED" in line or "strace:" in line or not attached.done():
                 self.seen.append(line)
         if not attached.done():
-            attached.set_result(False)
+            attached.set_result(is_attached)
 
     @property
     def injected(self):

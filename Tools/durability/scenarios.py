@@ -83,10 +83,12 @@ async def fail_sync(server, error):
 
 
 async def sync_eio(server):
+    """A sync fails with EIO: no acknowledgement, no second try, exit code 74."""
     return await fail_sync(server, "EIO")
 
 
 async def sync_enospc(server):
+    """The same with ENOSPC."""
     return await fail_sync(server, "ENOSPC")
 
 
@@ -124,10 +126,12 @@ async def recover(connection, ledger):
 
 
 async def write_enospc(server):
+    """Every write to the log fails with ENOSPC for a while."""
     return await refuse_writes(server, f"{WRITES}:error=ENOSPC")
 
 
 async def write_enospc_once(server):
+    """One write to the log fails with ENOSPC."""
     return await refuse_writes(server, f"{WRITES}:error=ENOSPC:when=2")
 
 
@@ -137,6 +141,7 @@ async def write_short(server):
 
 
 async def write_short_always(server):
+    """The same for all writes of a while."""
     return await refuse_writes(server, f"{WRITES}:retval=17")
 
 
@@ -208,6 +213,9 @@ SNAPSHOT_STEPS = {
 def snapshot_scenario(fault, files):
     async def scenario(server):
         return await kill_in_snapshot(server, fault, files)
+    calls, _, rest = fault.partition(":")
+    place = f" of {files[0] or 'the directory'}" if files else ""
+    scenario.__doc__ = f"Killed at {calls}{place}, {rest.rpartition(':')[2]}."
     return scenario
 
 
