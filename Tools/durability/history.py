@@ -26,6 +26,7 @@ class Call:
         self.end_ms = None
         self.answer = None
         self.error = None      # (code, text)
+        self.doubt = None      # (code, text) of an error that leaves the outcome open
         self.tag = tag         # who made it: the phase of the round
         self.after = None      # for a page of a scan: the key that it begins behind
 
@@ -46,9 +47,17 @@ class Call:
         return page_of(self)
 
     def __str__(self):
-        outcome = self.error or brief(self.answer) or "no answer"
+        outcome = self.error or self.doubt or brief(self.answer) or "no answer"
         span = f"{self.start}-{self.end}"
         return f"#{self.number} {self.tag} {span} {self.method} {brief(self.request)} -> {outcome}"
+
+
+def leaves_open(error):
+    """Whether a write that ended with an error may have happened all the same."""
+    code, text = error
+    if code in ("DEADLINE_EXCEEDED", "CANCELLED"):
+        return True
+    return code == "UNAVAILABLE" and "not executed" not in text
 
 
 def brief(part):
@@ -99,6 +108,10 @@ class Recorder:
         return call
 
     def finish(self, call, answer=None, error=None):
+        if error and leaves_open(error):
+            # It may still take effect, until the server ends.
+            call.doubt = error
+            return
         call.answer, call.error = answer, error
         call.end, call.end_ms = next(self.places), now_ms()
         self.open.discard(call)
@@ -155,7 +168,7 @@ def project(call, last_place, span=None, optional=False):
     if method not in kinds or (optional and kinds[method] in READS):
         return []
     if call.error and call.error[0] == "UNAVAILABLE":
-        return []
+        return []  # it was not executed
     part = KeyCall(call, kinds[method], request, answer, call.error, span, optional)
     return [(request["key"], part)]
 

@@ -1,10 +1,8 @@
 """A small account of text keys, for scenarios that write one key after the other."""
 
 import messages
+from history import leaves_open
 from wire import CallFailed, ConnectionLost
-
-# The server says that such a call was not executed.
-NOT_EXECUTED = "UNAVAILABLE"
 
 
 class Ledger:
@@ -35,7 +33,7 @@ class Ledger:
             await connection.call(method, request)
         except CallFailed as error:
             self.refusals.append(f"{error.code}: {error.text}")
-            if error.code == NOT_EXECUTED:
+            if not leaves_open((error.code, error.text)):
                 self.unknown[key].remove(value)
             return False
         except ConnectionLost:
@@ -43,6 +41,18 @@ class Ledger:
         self.acknowledged[key] = value
         self.unknown[key] = []
         return True
+
+    async def show(self, connection, key):
+        """Reads a key: what is shown must last. Returns the error's text; None: it was read."""
+        try:
+            answer = await connection.call("Get", {"key": key})
+        except CallFailed as error:
+            return f"{error.code}: {error.text}"
+        value = messages.plain(answer["entry"]["value"]) if answer["found"] else None
+        if value in self.unknown.get(key, []):
+            self.acknowledged[key] = value
+            self.unknown[key] = []
+        return None
 
     async def differences(self, connection):
         """Compares with what the server has: a list of what cannot be."""

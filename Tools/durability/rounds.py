@@ -4,6 +4,7 @@ import asyncio
 
 from history import Recorder
 from keyspace import ALL_KEYS, COUNTER, GROUPS, GROWING, LIST, MORTAL, POOLS, TEXT, group_keys
+from wire import CallFailed, ConnectionLost
 from workload import Workload
 
 # Growing keys are many: an audit reads the round's own and so many of the older.
@@ -26,6 +27,7 @@ class Rounds:
         self.workload = Workload(self.recorder, rng, **options)
         self.tasks = []
         self.open = []
+        self.snapshots = {}      # how often one was asked for, by outcome
 
     async def begin_load(self):
         self.workload.tag = "load"
@@ -36,6 +38,23 @@ class Rounds:
             self.tasks += [
                 asyncio.create_task(self.workload.work(connection)) for _ in range(self.depth)]
 
+    async def take_snapshot(self, after_seconds):
+        """Asks for one while the load goes on; the kill may meet it."""
+        connection = None
+        try:
+            connection = await self.connect()
+            await asyncio.sleep(after_seconds)
+            await connection.call("Snapshot", {})
+            outcome = "taken"
+        except CallFailed as error:
+            outcome = error.code
+        except ConnectionLost:
+            outcome = "killed meanwhile"
+        finally:
+            if connection:
+                connection.close()
+        self.snapshots[outcome] = self.snapshots.get(outcome, 0) + 1
+
     async def end_load(self):
         """After the kill. Returns how many calls were under way."""
         await asyncio.wait_for(asyncio.gather(*self.tasks), 60)
@@ -44,7 +63,8 @@ class Rounds:
 
     def is_under_load(self):
         """False: some connection ended although nobody killed the server."""
-        return not any(task.done() for task in self.tasks)
+        workers = self.tasks[:self.connections * self.depth]
+        return not any(task.done() for task in workers)
 
     async def audit(self):
         """After the restart: repeats keyed calls, and reads everything."""

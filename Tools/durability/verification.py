@@ -55,7 +55,8 @@ class Verifier:
         report.lost, report.oldest_loss_ms = count_losses(calls, keys)
         report.contradictions += problems
         for call in calls:
-            if call.error and call.error[0] not in self.expected:
+            error = call.error or call.doubt
+            if error and error[0] not in self.expected:
                 report.contradictions.append(f"an error that nothing explains: {call}")
         for key, parts in keys.items():
             before = self.states.get(key) or {absent()}
