@@ -70,6 +70,36 @@ struct ServerBackpressureTests {
     #expect(harness.echo.executedCount == 0)
   }
 
+  @Test("Late answers that the peer has no room for fail alone, and the connection goes on")
+  func deferredAnswers() throws {
+    final class Kept { var responses: [DeferredResponse] = [] }
+    let kept = Kept()
+    let harness = TickHarness {
+      $0.register(
+        inline: ClosureHandler { _, response in kept.responses.append(response.deferred()) },
+        for: .other)
+    }
+    let peer = harness.connect()
+    harness.sends = false
+    let count = harness.tick.limits.maxCallsPerConnection
+    harness.run([
+      (peer, (0..<count).flatMap { Wire.request(stream: UInt32($0) * 2 + 1, method: "Other") })
+    ])
+    let answer = [UInt8](repeating: 1, count: Self.answerBytes)
+    for response in kept.responses { response.respond(answer) }
+    harness.run()
+    #expect(peer.unsentBytes <= harness.tick.limits.maxUnreadBytes)
+    peer.take()
+    let answers = peer.answers()
+    #expect(answers.count == count)
+    let fitting = answers.prefix { $0.code == .ok }
+    #expect((4..<8).contains(fitting.count))
+    #expect(answers.dropFirst(fitting.count).allSatisfy { $0.code == .resourceExhausted })
+    harness.sends = true
+    #expect(harness.exchange(peer, Wire.request()) == [WireAnswer()])
+    #expect(harness.tick.inFlightCount == 0)
+  }
+
   @Test("Others are served meanwhile")
   func othersGoOn() {
     let harness = makeHarness()

@@ -23,6 +23,9 @@ public struct ConnectionLimits: Sendable, Hashable {
     return max(maxUnreadBytes - spare, maxUnreadBytes / 4)
   }
 
+  /// Up to here answers of deferred calls are taken; the rest is room for refusals.
+  var deferredBytes: Int { max(maxUnreadBytes - Self.refusalReserveBytes, pauseBytes) }
+
   /// Refusals are not held back; this is room for those of one tick.
   private static let refusalReserveBytes = 1 << 20
 }

@@ -30,12 +30,18 @@ extension ServerTick {
     return address
   }
 
-  /// Writes an answer that came from elsewhere; one that nobody waits for is dropped.
+  /// Writes an answer that came from elsewhere; one that nobody waits for is dropped. Unlike a call
+  /// that is still to be executed it cannot wait until the peer has read: where it has no room,
+  /// its call alone fails.
   public func deliver(_ answer: DeferredAnswer) {
     guard let machine = takePending(answer.address) else { return }
     let (machinePointer, call) = machine
     let before = machinePointer.pointee.output.unsentBytes
-    let code = machinePointer.pointee.write(answer.result, streamID: answer.address.streamID)
+    var result = answer.result
+    if case .success(let message) = result, before + message.count > limits.deferredBytes {
+      result = .failure(.tooMuchUnread(before))
+    }
+    let code = machinePointer.pointee.write(result, streamID: answer.address.streamID)
     finish(machinePointer, call, code, before)
   }
 

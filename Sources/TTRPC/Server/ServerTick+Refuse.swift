@@ -103,6 +103,12 @@ extension RPCError {
       .resourceExhausted, "\(limit) calls of this connection are in flight: wait for answers")
   }
 
+  static func tooMuchUnread(_ bytes: Int) -> RPCError {
+    RPCError(
+      .resourceExhausted,
+      "\(bytes) bytes of answers are not read yet: read them before asking for more")
+  }
+
   static func unknownService(_ service: UnsafeRawBufferPointer) -> RPCError {
     RPCError(.unimplemented, "service \(printable(service)) is unknown")
   }
