@@ -12,40 +12,10 @@ import Testing
 
 @Suite("Answers from elsewhere, and the end")
 struct DrainTests {
-  private static let later = MethodDescriptor(service: "test.Echo", name: "Later")
-
-  /// Keeps responses until the test answers them, from whichever thread.
-  private final class LaterHandler: InlineHandler {
-    let shelf: Shelf
-    init(_ shelf: Shelf) { self.shelf = shelf }
-    func prepare(_ call: inout InlineCall) {}
-    func execute(_ call: inout InlineCall, _ response: inout ResponseWriter) {
-      let (deferred, payload) = (response.deferred(), [UInt8](call.payload))
-      shelf.responses.withLock { $0.append((deferred, payload)) }
-    }
-  }
-
-  private final class Shelf: Sendable {
-    let responses = Mutex<[(DeferredResponse, [UInt8])]>([])
-
-    /// Waits until there are so many, and takes them.
-    func take(_ count: Int) -> [(DeferredResponse, [UInt8])] {
-      while true {
-        let taken: [(DeferredResponse, [UInt8])]? = responses.withLock { responses in
-          guard responses.count >= count else { return nil }
-          defer { responses = [] }
-          return responses
-        }
-        if let taken { return taken }
-        sched_yield()
-      }
-    }
-  }
-
   private func dispatcher(_ shelf: Shelf) -> ReactorServer.MakeDispatcher {
     { loop in
       var dispatcher = TestServer.echo(loop)
-      dispatcher.register(inline: LaterHandler(shelf), for: Self.later)
+      dispatcher.register(inline: LaterHandler(shelf), for: LaterHandler.method)
       return dispatcher
     }
   }

@@ -129,7 +129,7 @@ extension ServerTick {
 
   /// `false`: the stream is in use.
   @inline(__always)
-  private func claimStream(
+  func claimStream(
     _ streamID: UInt32, _ machine: UnsafeMutablePointer<ServerConnection>
   ) -> Bool {
     guard machine.pointee.pending.isEmpty || machine.pointee.pending[streamID] == nil else {

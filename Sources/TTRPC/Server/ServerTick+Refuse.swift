@@ -29,7 +29,7 @@ extension ServerTick {
     _ header: FrameHeader, _ frame: UnsafeRawPointer,
     _ machine: UnsafeMutablePointer<ServerConnection>
   ) {
-    if header.kind == .request, machine.pointee.pending[header.streamID] != nil {
+    if header.kind == .request, header.streamID & 1 == 1, !claimStream(header.streamID, machine) {
       return close(machine, .streamInUse)
     }
     append(header, frame, machine, .oversizedFrame(header.dataByteCount))
