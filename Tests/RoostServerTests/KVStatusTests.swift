@@ -1,3 +1,4 @@
+import RoostAPI
 import RoostStore
 import TTRPC
 import Testing
@@ -40,7 +41,8 @@ import Testing
     arguments: [
       (RequestError.decodingTooLarge(limit: 1), StatusCode.resourceExhausted),
       (.idempotencyKey, .unimplemented), (.permissionDenied(.read), .permissionDenied),
-      (.tooManyLongCalls(limit: 1), .unavailable), (.emptyKey, .invalidArgument),
+      (.tooManyLongCalls(limit: 1), .unavailable),
+      (.requestTooLong(bytes: 2, limit: 1), .resourceExhausted), (.emptyKey, .invalidArgument),
     ])
   func refusals(error: RequestError, code: StatusCode) {
     #expect(error.code == code)
@@ -53,14 +55,31 @@ import Testing
   @Test("No more than the limit are under way, and a place is free again at the end")
   func bounded() async throws {
     let longCalls = LongCalls()
-    for _ in 0..<LongCalls.maxCalls { try longCalls.reserve() }
-    #expect(throws: RequestError.self) { try longCalls.reserve() }
+    for _ in 0..<LongCalls.maxCalls { try longCalls.reserve(requestBytes: 1) }
+    #expect(throws: RequestError.self) { try longCalls.reserve(requestBytes: 1) }
     await withCheckedContinuation { continuation in
       longCalls.start { continuation.resume() }
     }
-    while (try? longCalls.reserve()) == nil { await Task.yield() }
+    while (try? longCalls.reserve(requestBytes: 1)) == nil { await Task.yield() }
     for _ in 0..<LongCalls.maxCalls { longCalls.start {} }
     await longCalls.finish()
-    try longCalls.reserve()
+    try longCalls.reserve(requestBytes: 1)
+  }
+
+  @Test("A request that is long because of what nobody knows is not kept for later")
+  func requestBytes() async throws {
+    try await TestServer.with { server in
+      let wire = try server.connect()
+      let scan = try ScanRequest(pageSize: 1_000).encoded()
+      func padded(_ bytes: Int) -> WireConnection.Call {
+        let padding = Wire.field(99, [UInt8](repeating: 0, count: bytes - scan.count - 5))
+        return .init(method: KV.Methods.scan.descriptor, request: scan + padding)
+      }
+      let answers = try await wire.exchange([
+        padded(LongCalls.maxRequestBytes), padded(LongCalls.maxRequestBytes + 1),
+        padded(4_000_000), padded(1_000),
+      ])
+      #expect(answers.map(\.code) == [.ok, .resourceExhausted, .resourceExhausted, .ok])
+    }
   }
 }

@@ -83,7 +83,7 @@ final class DeleteRangeHandler: InlineHandler {
   private func executeBeside(
     _ payload: UnsafeRawBufferPointer, _ response: inout ResponseWriter
   ) throws(RequestError) {
-    try longCalls.reserve()
+    try longCalls.reserve(requestBytes: payload.count)
     let call = LongCall(payload, &response, scope)
     longCalls.start {
       call.execute { payload, scope throws(RequestError) in

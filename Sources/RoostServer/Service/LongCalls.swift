@@ -6,9 +6,12 @@ import TTRPC
 /// Runs what would hold an event loop for more than a millisecond beside the loops. Safe to use
 /// from any thread.
 ///
-/// At most `maxCalls` are under way, of all loops: one more is refused and was not executed.
+/// At most `maxCalls` are under way, of all loops: one more is refused and was not executed. Each
+/// keeps its request until its turn comes, so that is at most `maxRequestBytes` long.
 final class LongCalls: Sendable {
   static let maxCalls = 256
+  /// More than the known fields take: three keys, a pattern and a page token.
+  static let maxRequestBytes = 64 << 10
 
   private struct State {
     var pending = 0
@@ -18,8 +21,11 @@ final class LongCalls: Sendable {
   private let state = Mutex(State())
 
   /// Takes a place, before the call gives its answer out of hand. `start` must follow.
-  /// - Throws: `tooManyLongCalls`.
-  func reserve() throws(RequestError) {
+  /// - Throws: `tooManyLongCalls`, `requestTooLong`.
+  func reserve(requestBytes: Int) throws(RequestError) {
+    if requestBytes > Self.maxRequestBytes {
+      throw .requestTooLong(bytes: requestBytes, limit: Self.maxRequestBytes)
+    }
     let isFull = state.withLock { state in
       if state.pending == Self.maxCalls { return true }
       state.pending += 1

@@ -41,6 +41,7 @@ enum RequestError: Error, Sendable {
   case missingCondition
   case permissionDenied(AccessAction)
   case tooManyLongCalls(limit: Int)
+  case requestTooLong(bytes: Int, limit: Int)
   /// Element `index` of the repeated field `field` is at fault.
   indirect case element(field: StaticString, index: Int, RequestError)
 }
@@ -56,7 +57,7 @@ extension RequestError {
       .unknownMatchKind, .patternWithoutKind, .emptyPattern, .patternTooLong,
       .pageTokenUnreadable, .pageTokenOfAnotherScan, .unknownOperationKind, .missingCondition:
       .invalidArgument
-    case .decodingTooLarge: .resourceExhausted
+    case .decodingTooLarge, .requestTooLong: .resourceExhausted
     case .idempotencyKey: .unimplemented
     case .permissionDenied: .permissionDenied
     case .tooManyLongCalls: .unavailable
@@ -76,6 +77,9 @@ extension RequestError {
       "the token has no grant to \(action.name) all that this call touches"
     case .tooManyLongCalls(let limit):
       "\(limit) long scans and deletions are under way: nothing was done, try again later"
+    case .requestTooLong(let bytes, let limit):
+      "a long scan or deletion has \(bytes) bytes of request, the limit is \(limit): "
+        + "leave out what it does not need"
     case .idempotencyKey:
       "idempotency keys are not supported by this server version: leave the field empty"
     default: keyAndValueMessage ?? writeMessage ?? rangeMessage ?? "the request is not valid"

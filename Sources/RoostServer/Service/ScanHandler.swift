@@ -62,7 +62,7 @@ final class ScanHandler: InlineHandler {
   private func executeBeside(
     _ payload: UnsafeRawBufferPointer, _ response: inout ResponseWriter
   ) throws(RequestError) {
-    try longCalls.reserve()
+    try longCalls.reserve(requestBytes: payload.count)
     let call = LongCall(payload, &response, scope)
     longCalls.start {
       call.execute { payload, scope throws(RequestError) in
