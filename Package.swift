@@ -103,11 +103,15 @@ let package = Package(
     .testTarget(
       name: "RoostServerTests",
       dependencies: [
-        "RoostServer", "RoostAPI", "RoostStore", "RoostClient", "TTRPCClient", "roostd",
+        "RoostServer", "RoostAPI", "RoostStore", "RoostClient", "TTRPCClient", "TTRPCTestSupport",
+        "roostd",
       ]),
     .target(name: "TestSupport", path: "Tests/TestSupport"),
     .testTarget(
       name: "InteropTests", dependencies: ["TestSupport", "roostd"], exclude: ["GoPeer"]),
+    .testTarget(
+      name: "HostilePeerTests",
+      dependencies: ["TestSupport", "TTRPCTestSupport", "RoostAPI", "ProtobufC", "TTRPC", "roostd"]),
     .testTarget(
       name: "RoostClientTests",
       dependencies: [

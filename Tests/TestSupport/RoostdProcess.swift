@@ -24,18 +24,22 @@ public final class RoostdProcess: @unchecked Sendable {  // mutated by `start` a
   }
 
   /// Starts the server and waits until it says that it is ready, for at most 30 seconds.
+  /// - Parameter softDescriptorLimit: how many files it may open until it asks for more.
   public static func start(
     listen: String = "tcp://127.0.0.1:0", arguments: [String] = [],
-    environment: [String: String] = [:], folder: TemporaryFolder? = nil
+    environment: [String: String] = [:], folder: TemporaryFolder? = nil,
+    softDescriptorLimit: Int? = nil
   ) async throws -> RoostdProcess {
     try await onOwnThread {
       try RoostdProcess(
-        listen: listen, arguments: arguments, environment: environment, folder: folder)
+        listen: listen, arguments: arguments, environment: environment, folder: folder,
+        softDescriptorLimit)
     }
   }
 
   private init(
-    listen: String, arguments: [String], environment: [String: String], folder: TemporaryFolder?
+    listen: String, arguments: [String], environment: [String: String], folder: TemporaryFolder?,
+    _ softDescriptorLimit: Int?
   ) throws {
     self.folder = try folder ?? TemporaryFolder()
     errorsPath = self.folder.url.appendingPathComponent("errors-\(UUID().uuidString)")
@@ -44,6 +48,11 @@ public final class RoostdProcess: @unchecked Sendable {  // mutated by `start` a
     process.arguments =
       ["--listen", listen, "--data-dir", self.folder.url.appendingPathComponent("data").path]
       + arguments
+    if let limit = softDescriptorLimit {
+      let script = "ulimit -S -n \(limit); exec \"$0\" \"$@\""
+      process.arguments = ["-c", script, process.executableURL!.path] + process.arguments!
+      process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    }
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = FileHandle.nullDevice
