@@ -73,6 +73,7 @@ struct AuthCallTests {
         nil, "", "Bearer", "Bearer ", "Bearer x", good, "Basic \(good)", "Bearer \(good)x",
         "Bearer \(good.dropLast())", "Bearer \(TokenForger.sameID(as: good))",
         "Bearer \(expired)", "Bearer \(revoked)", "Bearer\t\(good)", "Bearer \(good), x",
+        "Bearer \(good)\0", "Bearer \(good)\0x", "Bearer \0\(good)", "Bearer é\(good)",
       ]
       let client = try server.connect()
       var messages: Set<String> = []
@@ -95,6 +96,28 @@ struct AuthCallTests {
       let secrets = [good, expired, revoked].map { String($0.suffix(49)) }
       #expect(!server.log.lines.contains { line in secrets.contains { line.contains($0) } })
       #expect(server.log.lines.contains { $0.contains("unauthenticated call") })
+    }
+  }
+
+  @Test("Every method but Ping and Bind needs a token, before it looks at its request")
+  func everyMethod() async throws {
+    try await TokenServer.with { server in
+      let good = try server.token(AccessGrant(.all))
+      let expired = try server.token(AccessGrant(.all), expiresAtMillis: 1)
+      let client = try server.connect()
+      let built =
+        KV.Methods.all + [Auth.Methods.whoAmI.descriptor, Admin.Methods.status.descriptor]
+      let methods = KV.Methods.all + Auth.Methods.all + Admin.Methods.all + Watch.Methods.all
+      for method in methods where !["Ping", "Bind"].contains(method.name) {
+        for token in [nil, expired, TokenForger.sameID(as: good)] {
+          for payload in [[], [0xFF]] as [[UInt8]] {
+            try client.send(method, payload, authorization: token.map { "Bearer \($0)" })
+            let code = try client.receive().code
+            #expect([.unauthenticated, .unimplemented].contains(code), "\(method.name)")
+            #expect(!built.contains(method) || code == .unauthenticated, "\(method.name)")
+          }
+        }
+      }
     }
   }
 
@@ -155,14 +178,26 @@ struct AuthCallTests {
       let bound = try client.call(Auth.Methods.bind, BindRequest(token: weak)).response
       #expect(bound?.token?.id == server.id(of: weak))
       #expect(try client.call(KV.Methods.set, set).code == .permissionDenied)
-      for wrong in ["", "x", TokenForger.sameID(as: weak)] {
+      let wrongs = ["", "x", TokenForger.sameID(as: weak), weak + "\0", weak + "\0x", "\0" + weak]
+      for wrong in wrongs {
         #expect(try client.call(Auth.Methods.bind, BindRequest(token: weak)).code == .ok)
         #expect(
           try client.call(Auth.Methods.bind, BindRequest(token: wrong)).code == .unauthenticated)
         #expect(try client.call(KV.Methods.get, get).code == .unauthenticated)
       }
-      try client.send(Auth.Methods.bind.descriptor, [0xFF, 0xFF])
-      #expect(try client.receive().code == .invalidArgument)
+      // Also where it cannot be read: a text that is not UTF-8, more than may be decoded.
+      let encoded = try BindRequest(token: weak).encoded()
+      let unknown = [UInt8](repeating: 0x78, count: 2 << 20)  // field 15: 120, again and again
+      for (payload, code) in [
+        ([0xFF, 0xFF], StatusCode.invalidArgument),
+        (encoded.dropLast() + [0xFF], .invalidArgument),
+        (encoded + unknown, .resourceExhausted),
+      ] {
+        #expect(try client.call(Auth.Methods.bind, BindRequest(token: weak)).code == .ok)
+        try client.send(Auth.Methods.bind.descriptor, payload)
+        #expect(try client.receive().code == code)
+        #expect(try client.call(KV.Methods.get, get).code == .unauthenticated)
+      }
     }
   }
 

@@ -74,11 +74,11 @@ func onThread<Value: Sendable>(
   return try await withTaskExecutorPreference(executor) { try body() }
 }
 
+/// A thread for each job: Dispatch would add none while those that it has are busy, and other tests
+/// wait for them.
 private final class BlockingExecutor: TaskExecutor {
-  private let queue = DispatchQueue(label: "blocking test")
-
   func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
-    queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+    Thread.detachNewThread { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
   }
 }

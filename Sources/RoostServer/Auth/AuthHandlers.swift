@@ -31,19 +31,18 @@ final class BindHandler: InlineHandler {
     self.arena = arena
   }
 
-  func prepare(_ call: inout InlineCall) {
-    do throws(DecodeError) {
-      let request = try BindRequest.View.decode(call.payload, in: arena)
-      call.message = UnsafeMutableRawPointer(mutating: request.unsafeMessage)
-    } catch {
-      call.refuse(error.status.code, error.status.message)
-    }
-  }
+  func prepare(_ call: inout InlineCall) {}
 
+  /// Decodes in its turn, and not before, so that a request that cannot be read unbinds as well.
   func execute(_ call: inout InlineCall, _ response: inout ResponseWriter) {
-    guard let message = call.message else { return response.fail(DecodeError.malformed.status) }
-    let request = BindRequest.View(
-      unsafe: UnsafePointer(message.assumingMemoryBound(to: BindRequest.View.CMessage.self)))
+    let request: BindRequest.View
+    do throws(DecodeError) {
+      arena.beginCall()
+      request = try BindRequest.View.decode(call.payload, in: arena)
+    } catch {
+      authenticator?.unbind(call.connection)
+      return response.fail(error.status)
+    }
     guard let authenticator else {
       return response.respond(BindResponse(token: TokenInfo.everything), in: arena)
     }
@@ -115,6 +114,8 @@ extension DecodeError {
 extension ResponseWriter {
   /// Answers with a message that is built in the arena: for calls that are not hot.
   fileprivate mutating func respond(_ message: some Message, in arena: Arena) {
+    // With a budget of its own: the last one that began is that of whichever call came last.
+    arena.beginCall()
     do throws(DecodeError) {
       try message.encoded(in: arena).withUnsafeBytes { respond($0) }
     } catch {

@@ -110,10 +110,15 @@ public final class Authenticator: ServerInterceptor {
         principal, token: token, table: table, time: time)
       return principal
     } catch {
-      (connection.attachment as? ConnectionIdentity)?.bound = Credential()
+      unbind(connection)
       refusals.note(error, peer: "\(connection.peer)", atNanos: loop.monotonicNanos)
       throw error
     }
+  }
+
+  /// From the next call on the connection is nobody's.
+  func unbind(_ connection: ServerConnectionContext) {
+    (connection.attachment as? ConnectionIdentity)?.bound = Credential()
   }
 
   private func now() -> AuthTime {
