@@ -104,6 +104,41 @@ struct PeerTests {
     }
   }
 
+  @Test("A frame that drips in is waited for as long as it goes on, and others are served")
+  func dripsIn() async throws {
+    let stall = Duration.milliseconds(100)
+    try await TestServer.with(.test(stallTimeout: stall)) { server in
+      let (slow, other) = (try server.connect(), try server.connect())
+      let request = Wire.request(payload: [UInt8](repeating: 7, count: 1 << 20))
+      let end = ContinuousClock.now + stall * 3
+      var sent = 0
+      while sent < 1 << 19, ContinuousClock.now < end {
+        try slow.send([request[sent]])
+        sent += 1
+        #expect(try other.call(Wire.request(payload: [1])) == WireAnswer(payload: [1]))
+      }
+      #expect(try slow.call(Array(request[sent...]))?.payload.count == 1 << 20)
+    }
+  }
+
+  @Test(
+    "A frame that drips in without end is cut at the idle time, also where it is skipped",
+    arguments: [UInt32(4 << 20), 15 << 20])
+  func dripsWithoutEnd(claimedBytes: UInt32) async throws {
+    try await TestServer.with(.test(idleTimeout: .milliseconds(200))) { server in
+      let (slow, other) = (try server.connect(), try server.connect())
+      #expect(try other.call(Wire.request()) == WireAnswer())
+      try slow.send(Wire.frame([], claimedBytes: claimedBytes))
+      while server.server.counters.connectionCount == 2 {
+        // Whether it arrives, or the connection has just ended.
+        _ = slow.sendWithoutWaiting([0])
+        #expect(try other.call(Wire.request(payload: [1])) == WireAnswer(payload: [1]))
+      }
+      let codes = try slow.receiveUntilClosed().map(\.code)
+      #expect(codes == (claimedBytes > 4 << 20 ? [.resourceExhausted] : []))
+    }
+  }
+
   @Test("An idle connection is closed")
   func idle() async throws {
     try await TestServer.with(.test(idleTimeout: .milliseconds(100))) { server in

@@ -1,8 +1,10 @@
 import ProtobufC
 import RoostAPI
-import RoostServer
+import RoostStore
 import TTRPC
 import Testing
+
+@testable import RoostServer
 
 /// A call, and what it has to be granted on the keys below `a/`.
 struct GuardedCall: Sendable, CustomTestStringConvertible {
@@ -156,6 +158,63 @@ private let rangeCalls: [GuardedCall] = [
       ] {
         #expect(try await isDenied(wire, call, key: "", range: outside), "\(outside)")
       }
+    }
+  }
+
+  @Test("Every method of KV is among the calls that are tried")
+  func complete() {
+    let tried = (single + transactions + rangeCalls).map { $0.make([1], KeyRange()).0 }
+    #expect(Set(tried) == Set(KV.Methods.all))
+  }
+
+  @Test(
+    "Without a grant nothing is allowed, on no key and on no range",
+    arguments: single + transactions + rangeCalls)
+  func noGrant(call: GuardedCall) async throws {
+    try await TestServer.with(principal: principal([])) { server in
+      let wire = try server.connect()
+      for range in [KeyRange(), KeyRange(prefix: [1]), KeyRange(start: [1], end: [1])] {
+        #expect(try await isDenied(wire, call, key: "a/k", range: range))
+      }
+    }
+  }
+
+  @Test("A page token leads out of a grant by no way, whoever made it")
+  func pageTokens() async throws {
+    let reader = principal([AccessGrant([.read, .write], prefix: [UInt8]("b/"))])
+    try await TestServer.with(principal: reader) { server in
+      let kv = try server.kv()
+      for key in ["b/1", "b/2", "b/3"] { try await kv.set(key, .int(1)) }
+      for key in ["a/1", "b", "b0", "c/1"] {
+        let wide = KeyRange()
+        // Of a scan of everything: the range that comes with it is refused, and no other fits.
+        let token = forgedToken(wide, reverse: false, after: [UInt8](key))
+        let scan = ScanRequest(range: wide, pageToken: token)
+        #expect(await code { try await kv.scan(scan) } == .permissionDenied)
+        for reverse in [false, true] {
+          let own = KeyRange(prefix: [UInt8]("b/"))
+          var scan = ScanRequest(range: own, reverse: reverse, pageToken: token)
+          #expect(await code { try await kv.scan(scan) } == .invalidArgument)
+          scan.pageToken = forgedToken(own, reverse: reverse, after: [UInt8](key))
+          for pageSize in [Int64(10), 1_000] {
+            scan.pageSize = pageSize
+            let keys = try await kv.scan(scan).entries.map(\.key)
+            #expect(keys.allSatisfy { $0.starts(with: [UInt8]("b/")) }, "\(key): \(keys)")
+          }
+        }
+      }
+    }
+  }
+
+  /// Made as the server makes them, but for a position that no scan of the range comes to.
+  private func forgedToken(_ range: KeyRange, reverse: Bool, after position: [UInt8]) -> [UInt8] {
+    let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
+    return range.prefix.withUnsafeBytes { prefix in
+      let reference = KeyRangeRef(prefix: prefix)
+      let tokens = PageToken(
+        range: reference, matchKind: UInt8.max, pattern: nothing, reverse: reverse)
+      let reply = ReplyArena(budgetBytes: .max)
+      return position.withUnsafeBytes { [UInt8](tokens.token(after: $0, in: reply)) }
     }
   }
 
