@@ -111,7 +111,9 @@ let package = Package(
       name: "InteropTests", dependencies: ["TestSupport", "roostd"], exclude: ["GoPeer"]),
     .testTarget(
       name: "HostilePeerTests",
-      dependencies: ["TestSupport", "TTRPCTestSupport", "RoostAPI", "ProtobufC", "TTRPC", "roostd"]),
+      dependencies: [
+        "TestSupport", "TTRPCTestSupport", "RoostAPI", "ProtobufC", "TTRPC", "roostd",
+      ]),
     .testTarget(
       name: "RoostClientTests",
       dependencies: [
