@@ -83,7 +83,7 @@ struct RuleTests {
         + "  oneof some { int32 a = 1; }\n  oneof some_ { int32 b = 2; }\n}\n",
       violations: [
         (5, ["another type of `p.M` is `ViewMessage` in Swift"]),
-        (7, ["another field of `p.M` is `some_` in Swift"]),
+        (7, ["another field of `p.M` is `some_` in Swift"]), (7, []),
       ]),
   ]
 

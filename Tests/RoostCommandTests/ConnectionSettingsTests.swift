@@ -139,10 +139,9 @@ struct ConnectionSettingsTests {
   }
 
   @Test(
-    "A limit, a missing key and an invalid request say what to do",
+    "A limit and a missing key say what to do",
     arguments: [
       (.resourceExhausted, "less at once"), (.notFound, "--if-exists"),
-      (.invalidArgument, "roost help"),
     ] as [(StatusCode, String)])
   func advises(code: StatusCode, words: String) {
     let failure = CommandFailure(RPCError(code, "as the server says"), settings: nil)

@@ -50,7 +50,7 @@ struct ServerCommandTests {
       #expect(ping.status == 0 && ping.text.split(separator: "\n").count == 3, "\(ping)")
       #expect(ping.text.split(separator: "\n").allSatisfy { Double($0) != nil })
       let status = try server.roost("status")
-      #expect(status.status == 0 && status.text.contains("engine\tmemory\n"), "\(status)")
+      #expect(status.status == 0 && status.text.contains("engine\tlog\n"), "\(status)")
       let json = try server.roost("status", "-o", "json")
       #expect(try JSONValue(parsing: json.output.dropLast()) != .null)
       #expect(json.text.contains("\"keyCount\":0,"))

@@ -37,7 +37,7 @@ import Testing
 
   @Test(
     "What is in the API and not built yet answers UNIMPLEMENTED",
-    arguments: Admin.Methods.all.filter { !["Ping", "Status"].contains($0.name) }
+    arguments: Admin.Methods.all.filter { !["Ping", "Status", "Snapshot"].contains($0.name) }
       + [MethodDescriptor(service: "roost.v1.Watch", name: "Poll")])
   func notBuilt(method: MethodDescriptor) async throws {
     try await TestServer.with { server in

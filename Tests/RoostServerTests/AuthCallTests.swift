@@ -19,6 +19,7 @@ struct TokenServer: Sendable {
 
   private init(auth: AuthMode, server: inout RoostServer?) throws {
     var configuration = ServerConfiguration(dataDirectory: directory.path)
+    configuration.engine = .memory
     configuration.listen = ["unix://\(directory.file("socket"))"]
     configuration.auth = auth
     store = try TokenStore(dataDirectory: directory.path, logger: log.logger)

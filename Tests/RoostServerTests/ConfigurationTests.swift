@@ -34,7 +34,8 @@ struct ConfigurationTests {
     let outcome = try load()
     let configuration = outcome.configuration
     #expect(configuration.listen == ["tcp://127.0.0.1:7667"])
-    #expect(configuration.engine == .memory)
+    #expect(configuration.engine == .log && configuration.sync == .interval)
+    #expect(configuration.syncInterval == .seconds(1))
     #expect(configuration.auth == .required)
     #expect(configuration.dataDirectory == "/home/u/.local/state/roost")
     #expect(configuration.drainTimeout == .seconds(10))
@@ -134,7 +135,9 @@ struct ConfigurationTests {
       ("drain-timeout", "11m", "1ms to 10m, or 0: do not wait"),
       ("drain-timeout", "5s5m", "1ms to 10m, or 0: do not wait"),
       ("idle-timeout", "forever", "1s to 7d, or 0: never"),
-      ("engine", "rocksdb", "memory, log"), ("auth", "maybe", "required, off"),
+      ("engine", "rocksdb", "memory, log"), ("sync", "sometimes", "always, interval, never"),
+      ("sync-interval", "0", "10ms to 1m"), ("snapshot-log-bytes", "1KiB", "or 0: only when"),
+      ("auth", "maybe", "required, off"),
       ("log-level", "loud", "trace, debug"), ("log-format", "xml", "auto, text, json"),
       ("listen", "127.0.0.1:7667", "tcp://HOST:PORT"), ("listen", "tcp://host", "tcp://HOST:PORT"),
       ("listen", "tcp://:1", "tcp://HOST:PORT"), ("listen", "tcp://h:65536", "tcp://HOST:PORT"),
@@ -247,13 +250,6 @@ struct ConfigurationTests {
       #expect(found.description.contains("--auth") && found.description.contains(address))
     }
     #expect(error(flags: ["listen": [address]]) == nil)
-  }
-
-  @Test("An engine that is not built yet is named, with the one to use")
-  func logEngine() {
-    let text = error(environment: ["ROOST_ENGINE": "log"])?.description ?? ""
-    #expect(text.contains("no log engine yet") && text.contains("use memory"))
-    #expect(text.contains("ROOST_ENGINE"))
   }
 
   @Test("One address twice is a contradiction")

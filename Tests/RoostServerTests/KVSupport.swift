@@ -20,9 +20,12 @@ struct TestServer {
   func admin() throws -> Admin.Client { Admin.Client(try connect()) }
 
   /// Runs `body` against a server, then drains that.
-  /// - Parameter principal: who makes every call; `nil`: authentication is off.
+  /// - Parameters:
+  ///   - principal: who makes every call; `nil`: authentication is off.
+  ///   - configure: changes the configuration; by default to the memory engine.
   static func with(
     principal: Principal? = nil, limits: ServerLimits = ServerLimits(),
+    configure: (inout ServerConfiguration) -> Void = { $0.engine = .memory },
     _ body: (TestServer) async throws -> Void
   ) async throws {
     var template = Array("/tmp/roost-test-XXXXXX".utf8CString)
@@ -33,6 +36,7 @@ struct TestServer {
     configuration.listen = ["unix://\(path)"]
     configuration.auth = .off
     configuration.limits = limits
+    configure(&configuration)
     var logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
     logger.logLevel = .critical
     let server = try RoostServer(configuration: configuration, logger: logger) { dispatcher, _ in

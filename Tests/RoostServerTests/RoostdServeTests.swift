@@ -31,7 +31,7 @@ struct RoostdServeTests {
     let first = try start()
     let ready = try #require(await first.line(with: "roostd ready"))
     #expect(
-      ready.wholeMatch(of: /roostd ready tcp:\/\/127\.0\.0\.1:[1-9][0-9]* engine=memory/) != nil)
+      ready.wholeMatch(of: /roostd ready tcp:\/\/127\.0\.0\.1:[1-9][0-9]* engine=log/) != nil)
     let address = try #require(await first.readyAddress())
     let token = try adminToken()
     #expect(directory.mode(of: "data/admin.token") == 0o600)
@@ -93,10 +93,11 @@ struct RoostdServeTests {
     #expect(ending.errors.contains("192.0.2.1"), "\(ending)")
   }
 
-  @Test("Without authentication a Unix socket serves without a data directory")
+  @Test("Without authentication a Unix socket serves from memory without a data directory")
   func authOff() async throws {
     let socket = directory.file("socket")
-    let server = try start("--auth", "off", listen: "unix://\(socket)")
+    let server = try start(
+      "--auth", "off", "--engine", "memory", listen: "unix://\(socket)")
     let address = try #require(await server.readyAddress())
     #expect(address == "unix://\(socket)")
     let status = try WireClient(address).call(Admin.Methods.status, StatusRequest())

@@ -33,7 +33,7 @@ public struct ServerConfiguration: Sendable {
   /// Where to listen, as `tcp://host:port` or `unix:///path`. At least one.
   public var listen: [String] = ["tcp://127.0.0.1:7667"]
   /// The storage engine.
-  public var engine = EngineKind.memory
+  public var engine = EngineKind.log
   /// When the log is synced without being asked to.
   public var sync = SyncPolicy.interval
   /// Between two syncs, where that is how the log is synced.

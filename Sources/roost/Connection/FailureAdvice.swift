@@ -37,12 +37,12 @@ extension CommandFailure {
       advice = "Nothing is there to change: leave --if-exists out, or store it with roost set."
     case .resourceExhausted:
       advice = "Send or ask for less at once; roostd --help names the limits of the server."
-    case .invalidArgument: advice = "roost help COMMAND shows what it takes, with examples."
     case .unimplemented:
       advice = "The server at \(endpoint) does not offer this: roost status shows its version."
     case .internal, .dataLoss: advice = "The log of roostd says more."
     // The server's words depend on the call, and say it best.
-    case .ok, .cancelled, .unknown, .failedPrecondition, .outOfRange: advice = nil
+    case .ok, .cancelled, .unknown, .invalidArgument, .failedPrecondition, .outOfRange:
+      advice = nil
     }
     self.init(status, message, advice: advice)
   }

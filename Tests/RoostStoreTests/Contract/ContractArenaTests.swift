@@ -1,5 +1,6 @@
-import RoostStore
 import Testing
+
+@testable import RoostStore
 
 @Suite("The arena that answers are made in") struct ContractArenaTests {
   @Test("Memory is aligned, apart, and stays as it was written until the reset")
@@ -42,9 +43,9 @@ import Testing
     #expect(arena.chargedBytes == 100)
     #expect(throws: StoreError.replyTooLarge(bytes: 105, limit: 100)) { try arena.charge(5) }
     try arena.charge(0)
-    arena.dependsOnRevision = 7
+    arena.show(7)
     arena.reset()
-    #expect(arena.chargedBytes == 0 && arena.dependsOnRevision == 0)
+    #expect(arena.chargedBytes == 0 && arena.shownRevision == 0)
     try arena.charge(100)
   }
 
