@@ -1,6 +1,8 @@
 """Scenarios that need no strace: a full disk, a second server, a segment that cannot be read."""
 
 import asyncio
+import contextlib
+import pathlib
 import shutil
 import subprocess
 import tempfile
@@ -15,8 +17,9 @@ VALUE_BYTES = 32 << 10
 MAX_WRITES = 1000
 
 
-async def full_disk(server):
-    """Writes end with UNAVAILABLE, reads and deletions go on, and room ends it."""
+@contextlib.asynccontextmanager
+async def on_small_disk(server):
+    """The same server on a disk of 8 MiB with a ballast; `make_room` of it takes that away."""
     folder = tempfile.mkdtemp(prefix="roost-full-")
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "roost-full", folder],
@@ -24,66 +27,56 @@ async def full_disk(server):
     if mounted.returncode != 0:
         shutil.rmtree(folder)
         raise Skipped(mounted.stderr.strip().splitlines()[0])
-    small = Server(
-        server.binary, f"{folder}/data", server.log, server.flags, server.prefix)
+    small = Server(server.binary, f"{folder}/data", server.log, server.flags, server.prefix)
+    ballast = pathlib.Path(folder, "ballast")
+    small.make_room = ballast.unlink
     try:
-        return await fill_disk(small, f"{folder}/ballast")
+        ballast.write_bytes(bytes(BALLAST_BYTES))
+        await small.start()
+        yield small
     finally:
         await small.kill()
         subprocess.run(["umount", folder], check=True)
         shutil.rmtree(folder)
 
 
-async def fill_disk(server, ballast):
-    with open(ballast, "wb") as file:
-        file.write(bytes(BALLAST_BYTES))
-    ledger = Ledger()
-    await server.start()
+async def fill_disk(server, ledger):
+    """Writes until a write is refused. Returns the connection, and how many were taken."""
     connection = await fill(server, ledger)
     written = 0
     while await bounded(ledger.set(connection, b"f%03d" % written, VALUE_BYTES)):
         written += 1
         require(written < MAX_WRITES, f"{written} writes of {VALUE_BYTES} bytes fit the disk")
-    reason = ledger.refusals[-1]
     require(server.is_running, f"the server ended: {server.tail()}")
-    require(reason.startswith("UNAVAILABLE"), f"refused as {reason}")
-    differences = await bounded(ledger.differences(connection))
-    require(not differences, "while full: " + "; ".join(differences[:5]))
-    deleted = 0
-    for number in range(min(written, 20)):
-        deleted += await bounded(ledger.delete(connection, b"f%03d" % number))
-    require(deleted, f"no deletion is taken while the disk is full: {ledger.refusals[-1]}")
-    with open(ballast, "wb"):
-        pass
-    await recover(connection, ledger)
-    differences = await bounded(ledger.differences(connection))
-    require(not differences, "with room again: " + "; ".join(differences[:5]))
-    await compare_after_restart(server, ledger)
-    return f"after {written} writes, {deleted} deletions taken meanwhile: {reason}"
+    return connection, written
+
+
+async def full_disk(server):
+    """Writes end with UNAVAILABLE, reads and deletions go on, and room ends it."""
+    async with on_small_disk(server) as small:
+        ledger = Ledger()
+        connection, written = await fill_disk(small, ledger)
+        reason = ledger.refusals[-1]
+        require(reason.startswith("UNAVAILABLE"), f"refused as {reason}")
+        differences = await bounded(ledger.differences(connection))
+        require(not differences, "while full: " + "; ".join(differences[:5]))
+        deleted = 0
+        for number in range(min(written, 20)):
+            deleted += await bounded(ledger.delete(connection, b"f%03d" % number))
+        require(deleted, f"no deletion is taken on the full disk: {ledger.refusals[-1]}")
+        small.make_room()
+        await recover(connection, ledger)
+        differences = await bounded(ledger.differences(connection))
+        require(not differences, "with room again: " + "; ".join(differences[:5]))
+        await compare_after_restart(small, ledger)
+        return f"after {written} writes, {deleted} deletions taken meanwhile: {reason}"
 
 
 async def full_disk_restart(server):
-    """A server that ends while the disk is full starts again on the full disk, or says why not;
-    with room nothing is missing."""
-    folder = tempfile.mkdtemp(prefix="roost-full-")
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "roost-full", folder],
-        capture_output=True, text=True, check=False)
-    if mounted.returncode != 0:
-        shutil.rmtree(folder)
-        raise Skipped(mounted.stderr.strip().splitlines()[0])
-    small = Server(
-        server.binary, f"{folder}/data", server.log, server.flags, server.prefix)
-    try:
+    """A server killed on the full disk starts on it, or says why not; with room all is there."""
+    async with on_small_disk(server) as small:
         ledger = Ledger()
-        with open(f"{folder}/ballast", "wb") as file:
-            file.write(bytes(BALLAST_BYTES))
-        await small.start()
-        connection = await fill(small, ledger)
-        number = 0
-        while number < MAX_WRITES and await bounded(
-                ledger.set(connection, b"f%03d" % number, VALUE_BYTES)):
-            number += 1
+        await fill_disk(small, ledger)
         await small.kill()
         try:
             await small.start()
@@ -93,18 +86,12 @@ async def full_disk_restart(server):
             require(not differences, "on the full disk: " + "; ".join(differences[:5]))
         except StartFailed as error:
             outcome = f"did not start on the full disk: {error.tail.splitlines()[-1:]}"
-        with open(f"{folder}/ballast", "wb"):
-            pass
+        small.make_room()
         if not small.is_running:
             await small.start()
-        connection = await small.connect()
-        await recover(connection, ledger)
+        await recover(await small.connect(), ledger)
         await compare_after_restart(small, ledger)
         return outcome
-    finally:
-        await small.kill()
-        subprocess.run(["umount", folder], check=True)
-        shutil.rmtree(folder)
 
 
 async def second_server(server):

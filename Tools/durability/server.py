@@ -14,6 +14,12 @@ DEFAULT_BINARY = ROOT / ".build/release/roostd"
 TAIL_LINES = 12
 
 
+def clean_up_at_sigterm():
+    """Lets the current task's `finally` run when this tool is told to end."""
+    task = asyncio.current_task()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+
 class StartFailed(Exception):
     """It ended, or was silent for too long, before it was ready."""
 
