@@ -29,7 +29,10 @@ class Image:
         self.file = self.folder / "disk.img"
         self.mounted_at = self.folder / "mounted"
         self.mounted_at.mkdir()
-        self.is_mounted = False
+
+    @property
+    def is_mounted(self):
+        return self.mounted_at.is_mount()
 
     def make(self):
         with open(self.file, "wb") as file:
@@ -38,7 +41,6 @@ class Image:
 
     def mount(self):
         run("mount", "-t", "ext4", "-o", "loop", str(self.file), str(self.mounted_at))
-        self.is_mounted = True
 
     def cut(self):
         """The power is gone: nothing that is not on the disk will be."""
@@ -52,7 +54,6 @@ class Image:
         """Frees the loop device too, which `mount -o loop` ties to the mount."""
         if self.is_mounted:
             run("umount", str(self.mounted_at))
-            self.is_mounted = False
 
     def remove(self):
         try:
@@ -68,7 +69,10 @@ class Image:
 
 def run(*command):
     try:
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
+        # In a session of its own: a signal to this tool's group must not end it halfway.
+        subprocess.run(
+            command, check=True, capture_output=True, text=True, timeout=120,
+            start_new_session=True)
     except FileNotFoundError as error:
         raise MountRefused(f"{command[0]} is not installed") from error
     except subprocess.CalledProcessError as error:
