@@ -109,6 +109,10 @@ class Server:
                 pass
         await self.wait(30)
 
+    def freeze(self):
+        """SIGSTOP: it does nothing more, and can still be killed."""
+        os.kill(self.pid(), signal.SIGSTOP)
+
     async def stop(self):
         """SIGTERM, as an operator stops it. Returns the exit code."""
         if self.is_running:

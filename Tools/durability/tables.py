@@ -3,7 +3,7 @@
 import sys
 
 MAX_SHOWN = 20
-MAX_TEXT = 2000
+MAX_TEXT = 6000
 
 
 def print_totals(title, rounds, total, seconds):

@@ -14,6 +14,9 @@ from revisions import RevisionLedger
 # What the workload's conditions are refused with.
 EXPECTED_ERRORS = {"NOT_FOUND", "ALREADY_EXISTS", "ABORTED"}
 
+# So many calls at a key are shown with a contradiction about it.
+CALLS_SHOWN = 12
+
 
 @dataclass
 class Report:
@@ -63,7 +66,12 @@ class Verifier:
             try:
                 self.states[key] = check_key(self.model, before, parts)
             except Violation as violation:
-                report.contradictions.append(f"{key}: {violation}")
+                near = sorted(
+                    (part for part in parts if part.start <= violation.call.end),
+                    key=lambda part: part.start)[-CALLS_SHOWN:]
+                report.contradictions.append(
+                    f"{key}: {violation}\n  before it:\n    "
+                    + "\n    ".join(str(part.call) for part in near))
             except TooComplex:
                 report.unchecked += 1
                 self.states.pop(key)
