@@ -148,6 +148,42 @@ async def write_short_always(server):
     return await refuse_writes(server, f"{WRITES}:retval=17")
 
 
+async def kill_while_refused(server, error):
+    """Reads at the heels of writes that cannot be logged, then a kill: nothing shown is gone."""
+    ledger = Ledger()
+    await server.start()
+    connection = await fill(server, ledger)
+    other = await server.connect()
+
+    async def follow(key, after_seconds):
+        await asyncio.sleep(after_seconds)
+        return await bounded(ledger.show(other, key))
+
+    async with Injection(
+            server, f"{WRITES}:error={error}", [segment(server)]) as injection:
+        try:
+            for key in KEYS * 3:
+                await asyncio.gather(
+                    bounded(ledger.set(connection, key)),
+                    *[follow(key, place * 0.002) for place in range(4)])
+        except ConnectionLost:
+            pass
+        require(injection.injected, "no write was made to fail")
+        await server.kill()
+    await compare_after_restart(server, ledger)
+    return f"{len(ledger.refusals)} writes refused"
+
+
+async def write_enospc_kill(server):
+    """Writes to the log fail with ENOSPC until a kill: nothing that was shown is gone."""
+    return await kill_while_refused(server, "ENOSPC")
+
+
+async def write_eio_kill(server):
+    """The same with EIO."""
+    return await kill_while_refused(server, "EIO")
+
+
 async def write_eio(server):
     """Either the server refuses and goes on, or it ends with 74; nothing is lost or made up."""
     ledger = Ledger()
@@ -230,5 +266,7 @@ SCENARIOS = {
     "write-short": write_short,
     "write-short-always": write_short_always,
     "write-eio": write_eio,
+    "write-enospc-kill": write_enospc_kill,
+    "write-eio-kill": write_eio_kill,
     **{name: snapshot_scenario(*step) for name, step in SNAPSHOT_STEPS.items()},
 }
