@@ -68,6 +68,8 @@ struct Recovery: ~Copyable {
   private var shards: ShardArray
   private var startSequence: UInt64 = 1
   private var snapshotRevision: Int64 = 0
+  /// What is below was durable when the snapshot was taken.
+  private var snapshotEnd: UInt64 = 0
   private var bytesDone: Int64 = 0
   private var bytesTotal: Int64 = 0
 
@@ -153,6 +155,7 @@ struct Recovery: ~Copyable {
     bytesDone += snapshot.fileBytes
     startSequence = snapshot.header.startSequence
     snapshotRevision = snapshot.footer.lastRevision
+    snapshotEnd = snapshot.footer.endSequence
     outcome.report.snapshot = name
     outcome.report.snapshotEntries = entries
     outcome.snapshotBytes = snapshot.fileBytes
@@ -194,10 +197,12 @@ struct Recovery: ~Copyable {
   // MARK: The log
 
   private mutating func replay(_ segments: [UInt64]) throws(LogError) {
-    guard let first = segments.lastIndex(where: { $0 <= startSequence }) else {
+    // A snapshot's start begins a segment, which is durable before the snapshot is.
+    guard let first = segments.firstIndex(of: startSequence) else {
+      let next = segments.first { $0 > startSequence }
       throw .missingSegment(
         firstSequence: startSequence,
-        before: segments.first.map { LogFormat.segmentName(firstSequence: $0) } ?? "the end")
+        before: next.map { LogFormat.segmentName(firstSequence: $0) } ?? "the end")
     }
     let replay = LogReplay(
       shards, snapshotRevision: snapshotRevision, revisionLimit: outcome.revisionLimit,
@@ -213,8 +218,8 @@ struct Recovery: ~Copyable {
       expected = end
       index += 1
     }
-    if expected < startSequence {
-      throw .missingSegment(firstSequence: startSequence, before: "the end")
+    if outcome.nextSequence < max(startSequence, snapshotEnd) {
+      throw .missingSegment(firstSequence: outcome.nextSequence, before: "the end")
     }
     outcome.lastRevision = max(outcome.lastRevision, replay.lastRevision)
     outcome.revisionLimit = replay.revisionLimit
@@ -268,7 +273,7 @@ struct Recovery: ~Copyable {
     if segments[index] < sequence {
       throw .damaged(file: next, offset: 32, reason: "the segment begins within the one before")
     }
-    if try highestMark(segments, from: index) > sequence {
+    if try max(highestMark(segments, from: index), snapshotEnd) > sequence {
       throw .missingSegment(firstSequence: sequence, before: next)
     }
     let bytes = try removeSegments(segments[index...])
@@ -285,9 +290,13 @@ struct Recovery: ~Copyable {
     _ reader: SegmentReader?
   ) throws(LogError) {
     let name = LogFormat.segmentName(firstSequence: segments[index])
-    var mark = try highestMark(segments, from: index + 1)
-    if let reader { mark = max(mark, try reader.highestMark(from: offset)) }
-    if mark > sequence { throw .damaged(file: name, offset: offset, reason: reason) }
+    var mark = max(try highestMark(segments, from: index + 1), snapshotEnd)
+    let file = try DataFile(folder, name, flags: O_RDONLY)
+    mark = max(mark, try SegmentReader.highestMark(in: file, from: offset, of: outcome.storeID))
+    let isOfSnapshot = outcome.snapshotStart == sequence && reader == nil
+    if mark > sequence || isOfSnapshot {
+      throw .damaged(file: name, offset: offset, reason: reason)
+    }
     var bytes = try removeSegments(segments[(index + 1)...])
     if let reader {
       bytes += reader.fileBytes - offset
@@ -308,22 +317,29 @@ struct Recovery: ~Copyable {
     for segment in segments.dropFirst(index) {
       let name = LogFormat.segmentName(firstSequence: segment)
       do throws(LogError) {
-        highest = max(highest, try SegmentReader(in: folder, name).highestMark(from: 0))
+        let id = try SegmentReader(in: folder, name).header.storeID
+        if let known = outcome.storeID, known != id { throw .foreignFile(file: name) }
       } catch {
-        // A segment without a header is one that was begun and not synced.
+        // A segment without a header may be one that was begun and not synced.
         guard case .damaged = error else { throw error }
       }
+      let file = try DataFile(folder, name, flags: O_RDONLY)
+      let mark = try SegmentReader.highestMark(in: file, from: 0, of: outcome.storeID)
+      highest = max(highest, mark)
     }
     return highest
   }
 
+  /// Removes them durably before anything is written in their place: else a crash might leave
+  /// them behind new records that end where they begin.
   private func removeSegments(_ segments: ArraySlice<UInt64>) throws(LogError) -> Int64 {
     var bytes: Int64 = 0
-    for segment in segments {
+    for segment in segments.reversed() {
       let name = LogFormat.segmentName(firstSequence: segment)
       bytes += try DataFile(folder, name, flags: O_RDONLY).byteCount()
       if !isReadOnly { try folder.remove(name) }
     }
+    if !isReadOnly, !segments.isEmpty { try folder.sync() }
     return bytes
   }
 

@@ -44,8 +44,8 @@ final class SegmentReader {
   private(set) var end: End?
 
   /// Opens a segment and reads its header.
-  /// - Returns: through `headerFault` what is wrong with a header that is not whole: a segment
-  ///   that was begun and not synced may be like that.
+  /// - Throws: `LogError.damaged` at offset 0 where the header is not whole: a segment that was
+  ///   begun and not synced may be like that.
   init(
     in folder: borrowing DataFolder, _ name: String
   ) throws(LogError) {
@@ -184,59 +184,64 @@ final class SegmentReader {
   // MARK: Beyond damage
 
   /// The highest sequence that a mark from an offset on says was durable: behind damage the
-  /// records' places are not known, so it is looked for by the store's ID. 0: there is no mark.
-  func highestMark(from offset: Int64) throws(LogError) -> UInt64 {
-    var highest: UInt64 = 0
-    try scan(from: offset) { window in
-      highest = max(highest, Self.highestMark(in: window, header.storeID))
-    }
-    return highest
-  }
-
-  /// Calls `body` with all bytes from an offset on, in windows that overlap by a mark's length.
-  private func scan(
-    from offset: Int64, _ body: (UnsafeRawBufferPointer) -> Void
-  ) throws(LogError) {
-    let overlap = LogFormat.recordHeaderBytes + LogFormat.markBytes
-    let window = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: Self.chunkBytes, alignment: 64)
+  /// records' places are not known, so every place is looked at. 0: there is no mark.
+  /// - Parameter storeID: whose marks count; `nil`: it is not known, and any mark does.
+  static func highestMark(
+    in file: borrowing DataFile, from offset: Int64, of storeID: StoreID?
+  ) throws(LogError) -> UInt64 {
+    let window = UnsafeMutableRawBufferPointer.allocate(byteCount: chunkBytes, alignment: 64)
     defer { window.deallocate() }
+    var highest: UInt64 = 0
     var offset = offset
     while true {
       let count = try file.read(into: window, at: offset)
-      body(UnsafeRawBufferPointer(rebasing: window[..<count]))
-      if count < window.count { return }
-      offset += Int64(count - overlap)
+      let bytes = UnsafeRawBufferPointer(rebasing: window[..<count])
+      highest = max(highest, highestMark(in: bytes, storeID))
+      if count < window.count { return highest }
+      // Windows overlap by a mark's length.
+      offset += Int64(count - LogFormat.recordHeaderBytes - LogFormat.markBytes)
     }
   }
 
   private static func highestMark(
-    in window: UnsafeRawBufferPointer, _ storeID: StoreID
+    in window: UnsafeRawBufferPointer, _ storeID: StoreID?
   ) -> UInt64 {
-    var needle = [UInt8](repeating: 0, count: StoreID.byteCount)
-    needle.withUnsafeMutableBytes { storeID.write(unsafe: $0.baseAddress!) }
+    // What is constant in a mark: of one store its ID, else its length.
+    var needle: [UInt8]
+    let needleOffset: Int
+    if let storeID {
+      needle = [UInt8](repeating: 0, count: StoreID.byteCount)
+      needle.withUnsafeMutableBytes { storeID.write(unsafe: $0.baseAddress!) }
+      needleOffset = LogFormat.recordHeaderBytes
+    } else {
+      needle = [UInt8(LogFormat.markBytes), 0, 0, 0]
+      needleOffset = 0
+    }
     guard let base = window.baseAddress else { return 0 }
+    let markBytes = LogFormat.recordHeaderBytes + LogFormat.markBytes
     var highest: UInt64 = 0
-    var from = LogFormat.recordHeaderBytes
-    while from + LogFormat.markBytes <= window.count {
-      guard let hit = clinux_find(base + from, window.count - from, needle, needle.count) else {
-        break
-      }
-      let at = hit - base
-      from = at + 1
-      guard at + LogFormat.markBytes <= window.count else { break }
-      let record = base + (at - LogFormat.recordHeaderBytes)
-      let checksum = record.loadUnaligned(
-        fromByteOffset: LogFormat.checksumOffset, as: UInt32.self)
-      guard record.loadUnaligned(as: UInt32.self) == UInt32(LogFormat.markBytes),
-        record.load(fromByteOffset: LogFormat.kindOffset, as: UInt8.self)
-          == LogFormat.Kind.durableMark.rawValue,
-        LogFormat.checksum(unsafe: record, bodyBytes: LogFormat.markBytes) == checksum
-      else { continue }
-      let sequence = record.loadUnaligned(
-        fromByteOffset: LogFormat.recordHeaderBytes + StoreID.byteCount, as: UInt64.self)
-      highest = max(highest, sequence)
+    var from = needleOffset
+    while from + needle.count <= window.count,
+      let hit = clinux_find(base + from, window.count - from, needle, needle.count)
+    {
+      let start = (hit - base) - needleOffset
+      from = start + needleOffset + 1
+      guard start + markBytes <= window.count else { break }
+      highest = max(highest, markSequence(base + start) ?? 0)
     }
     return highest
+  }
+
+  /// What a record says that is a mark, and whole.
+  private static func markSequence(_ record: UnsafeRawPointer) -> UInt64? {
+    let checksum = record.loadUnaligned(
+      fromByteOffset: LogFormat.checksumOffset, as: UInt32.self)
+    guard record.loadUnaligned(as: UInt32.self) == UInt32(LogFormat.markBytes),
+      record.load(fromByteOffset: LogFormat.kindOffset, as: UInt8.self)
+        == LogFormat.Kind.durableMark.rawValue,
+      LogFormat.checksum(unsafe: record, bodyBytes: LogFormat.markBytes) == checksum
+    else { return nil }
+    return record.loadUnaligned(
+      fromByteOffset: LogFormat.recordHeaderBytes + StoreID.byteCount, as: UInt64.self)
   }
 }
