@@ -185,7 +185,8 @@ struct SnapshotFooter: Sendable, Hashable {
     let (images, tooManyImages) = entryCount.addingReportingOverflow(answerCount)
     let (mostBytes, isAnything) = blockCount.multipliedReportingOverflow(
       by: UInt64(SnapshotFormat.maxImageBytes))
-    return !tooManyImages && blockCount <= images && images <= rawBytes
+    // Records have blocks too, and are not counted.
+    return !tooManyImages && max(blockCount, images) <= rawBytes
       && (isAnything || rawBytes <= mostBytes)
   }
 }

@@ -94,14 +94,13 @@ struct SnapshotWalk: ~Copyable {
       return shards[index].pointee.table.find(bytes, hash)?.record
     }
     guard let record = found else { return .gone }
+    if let revision, record.revision != revision { return .changed }
     let stepMillis = time.stepMillis
     guard record.isList, !isWhole else {
       record.writeImage(unsafe: slice.add(record.imageBytes), stepMillis: stepMillis)
       return .done
     }
-    if let revision {
-      if record.revision != revision { return .changed }
-    } else {
+    if revision == nil {
       revision = record.revision
       record.writeListHeader(
         unsafe: slice.add(record.listHeaderBytes), stepMillis: stepMillis)
