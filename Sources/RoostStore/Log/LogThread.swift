@@ -26,6 +26,8 @@ final class LogThread: @unchecked Sendable {
   private var nextSync: Int64 = 0
   private var nextMark: Int64 = 0
   private var nextRetry: Int64 = 0
+  /// How far it was when `onAdvance` was last called: other threads write and sync too.
+  private var told: (durable: Int64, logged: Int64)
 
   /// - Parameter onAdvance: called on the thread whenever more is durable, or written.
   init(
@@ -36,6 +38,7 @@ final class LogThread: @unchecked Sendable {
     self.policy = policy
     self.intervalMillis = intervalMillis
     self.onAdvance = onAdvance
+    told = (writer.log.durableRevision, writer.log.loggedRevision)
     mutex = .allocate(capacity: 1)
     mutex.initialize(to: pthread_mutex_t())
     pthread_mutex_init(mutex, nil)
@@ -123,13 +126,16 @@ final class LogThread: @unchecked Sendable {
     if writer.log.needsRevisions { reserveRevisions() }
     let isDue = policy == .interval && now >= nextSync
     if isDue { nextSync = now + intervalMillis }
-    let before = (writer.log.durableRevision, writer.log.loggedRevision)
     if wantsSync || isDue || policy == .always {
       if wantsSync || writer.needsSync { writer.sync() }
     } else {
       writer.flush()
     }
-    if before != (writer.log.durableRevision, writer.log.loggedRevision) { onAdvance() }
+    let reached = (writer.log.durableRevision, writer.log.loggedRevision)
+    if told != reached {
+      told = reached
+      onAdvance()
+    }
     if now >= nextMark {
       nextMark = now + Self.markMillis
       writer.markWhenIdle()

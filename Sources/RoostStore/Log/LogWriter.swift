@@ -37,6 +37,8 @@ final class LogWriter: @unchecked Sendable {
   // Guarded by `writeLock`.
   private var segment: OpenSegment
   private var batch = ChangeLog.Batch()
+  /// What the batch's mark says; `nil`: it has none.
+  private var batchMark: UInt64?
   private var retired: [OpenSegment] = []
   private var folderIsDirty: Bool
   private var loggedSequence: UInt64
@@ -129,10 +131,12 @@ final class LogWriter: @unchecked Sendable {
 
   /// Writes all that was appended. Says whether it is written; where it cannot be, it is kept, and
   /// `retry` tries again.
+  ///
+  /// What another thread is just writing is waited for: nobody would tell this one that it is done.
   @discardableResult
   func flush() -> Bool {
     if log.space.isBroken { return false }
-    guard log.hasUnwritten else { return true }
+    guard log.hasUnwritten || log.loggedRevision < log.newestRevision else { return true }
     pthread_mutex_lock(writeLock)
     defer { pthread_mutex_unlock(writeLock) }
     return flushLocked()
@@ -141,7 +145,8 @@ final class LogWriter: @unchecked Sendable {
   private func flushLocked() -> Bool {
     if log.space.isBroken { return false }
     guard log.hasUnwritten else { return true }
-    log.take(&batch, mark: durableSequence > markedSequence ? durableSequence : nil)
+    batchMark = durableSequence > markedSequence ? durableSequence : nil
+    log.take(&batch, mark: batchMark)
     return writeBatch()
   }
 
@@ -167,11 +172,10 @@ final class LogWriter: @unchecked Sendable {
       if !wasBroken { onTrouble(reason) }
       return false
     }
-    let isMarked = durableSequence > markedSequence
-    if isMarked { markedSequence = durableSequence }
+    if let batchMark { markedSequence = batchMark }
     loggedSequence = batch.endSequence
     loggedRevision = batch.lastRevision
-    if !isMarked || batch.endSequence &- batch.firstSequence > 1 {
+    if batchMark == nil || batch.endSequence &- batch.firstSequence > 1 {
       changedSequence = loggedSequence
     }
     batch.removeAll()
@@ -218,8 +222,10 @@ final class LogWriter: @unchecked Sendable {
     guard !log.space.isBroken, !log.hasUnwritten, durableSequence > markedSequence,
       durableSequence == loggedSequence
     else { return }
-    log.take(&batch, mark: durableSequence)
-    if writeBatch() { markedSequence = loggedSequence }
+    batchMark = durableSequence
+    log.take(&batch, mark: batchMark)
+    // The mark itself needs none; what another thread has appended beside it does.
+    if writeBatch(), changedSequence < loggedSequence { markedSequence = loggedSequence }
   }
 
   // MARK: Syncing
