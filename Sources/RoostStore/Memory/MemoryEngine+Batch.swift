@@ -88,6 +88,7 @@ extension MemoryEngine {
       var bytes = 0
       for step in branch { bytes &+= step.loggedBytes }
       if bytes > 0, let first = branch.first { try admit(first.key, bytes) }
+      if bytes == 0, branch.contains(where: \.isDeletion) { try admitDeletion() }
     }
   }
 
@@ -235,6 +236,13 @@ extension EntryRef {
 }
 
 extension OperationRef {
+  fileprivate var isDeletion: Bool {
+    switch self {
+    case .delete, .pop: true
+    case .get, .set, .increment, .push: false
+    }
+  }
+
   /// About what the step's change takes in a log; 0 where it changes nothing or only deletes.
   fileprivate var loggedBytes: Int {
     switch self {
