@@ -123,12 +123,19 @@ public final class LogEngine: StorageEngine {
     return status
   }
 
-  /// Stops the threads; all that was acknowledged is durable then, and the next start reads
-  /// nothing twice.
-  public func close() {
+  deinit { stopThreads() }
+
+  /// Stops the threads and nothing else: what was not written is lost, as in a crash.
+  func stopThreads() {
     snapshots.stop()
     data.close()
     durability.stop()
+  }
+
+  /// Stops the threads; all that was acknowledged is durable then, and the next start reads
+  /// nothing twice.
+  public func close() {
+    stopThreads()
     let log = durability.writer.log
     log.append(revisionLimit: log.newestRevision)
     durability.sync()
