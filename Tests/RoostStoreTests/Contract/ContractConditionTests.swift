@@ -55,7 +55,7 @@ enum KeyState: CaseIterable, Sendable {
     all += [
       (.revision(current), nil), (.revision(current - 1), .revisionMismatch(current: current)),
       (.revision(current + 1), .revisionMismatch(current: current)),
-      (.revision(1), .revisionMismatch(current: current)),
+      (.revision(current == 1 ? 3 : 1), .revisionMismatch(current: current)),
     ]
     return all
       + others.map { (.value($0), $0 == value ? nil : .valueMismatch(current: current)) }

@@ -8,7 +8,7 @@ import Testing
 
   @Test("Each single flipped bit is refused, and costs at most the block that it is in")
   func flippedBits() throws {
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     let (_, bytes, blocks) = try home.makeSmallSnapshot()
     var accepted = 0
     for bit in 0..<(bytes.count * 8) {
@@ -34,7 +34,7 @@ import Testing
 
   @Test("Each truncation is refused, and leaves the blocks before it")
   func truncations() throws {
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     let (_, bytes, blocks) = try home.makeSmallSnapshot()
     for length in 0..<bytes.count {
       try home.write(Array(bytes[..<length]), to: name)
@@ -54,7 +54,7 @@ import Testing
   @Test("Damage at random, of any size, is never accepted", arguments: 0..<4)
   func random(round: UInt64) throws {
     var random = SeededRandom(seed() &+ round)
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     let (_, bytes, blocks) = try home.makeSmallSnapshot()
     for _ in 0..<400 {
       var damaged = bytes
@@ -79,7 +79,7 @@ import Testing
 
   @Test("Blocks that are exchanged, repeated or left out are refused")
   func reordered() throws {
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     let (_, bytes, blocks) = try home.makeSmallSnapshot()
     let parts = blocks.map { Array(bytes[Int($0.offset)..<Int($0.end)]) }
     let head = Array(bytes[..<SnapshotFormat.headerBytes])
@@ -95,7 +95,7 @@ import Testing
 
   @Test("A snapshot under the name of another sequence is refused")
   func renamed() throws {
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     let (_, bytes, _) = try home.makeSmallSnapshot()
     try home.write(bytes, to: SnapshotFormat.name(startSequence: 78))
     #expect(home.refusal(SnapshotFormat.name(startSequence: 78)) != nil)
@@ -103,7 +103,7 @@ import Testing
 
   @Test("A newer format is refused by its version, also where its header is longer")
   func newerVersion() throws {
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     let (_, bytes, _) = try home.makeSmallSnapshot()
     for headerBytes in [52, 60, 100] {
       var newer = bytes
@@ -122,7 +122,7 @@ import Testing
 
   @Test("A block of an unknown kind is refused by its kind")
   func unknownKind() throws {
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     try home.writeBlock(kind: 9, entryCount: 1, rawBytes: 1, stored: oneByte, to: name)
     #expect(
       home.refusal(name)
@@ -137,7 +137,7 @@ import Testing
 
   @Test("Sizes that no writer writes are refused, under a right checksum too")
   func impossibleSizes() throws {
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     try home.writeBlock(kind: 1, entryCount: 1, rawBytes: 1, stored: oneByte, to: name)
     #expect(home.refusal(name) == nil)
     let most = SnapshotFormat.maxImageBytes
@@ -156,7 +156,7 @@ import Testing
 
   @Test("A footer that counts more than the file can hold is refused when it is opened")
   func impossibleFooter() throws {
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     let (header, tag) = sampleHeader.encoded()
     var footer = SnapshotFooter(
       entryCount: 0, answerCount: 0, blockCount: 0, rawBytes: 0, lastRevision: 0, endSequence: 0,
@@ -175,7 +175,7 @@ import Testing
   }
 }
 
-extension SnapshotFolder {
+extension TemporaryFolder {
   /// A file of one block as it is given, with checksums that are right.
   func writeBlock(
     kind: UInt8, entryCount: Int, rawBytes: Int, stored: [UInt8], to name: String

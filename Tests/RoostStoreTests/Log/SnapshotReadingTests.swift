@@ -19,7 +19,7 @@ import Testing
 
   @Test("Each block comes once, whatever the number of threads", arguments: [0, 1, 2, 5, 1_000])
   func threads(count: Int) throws {
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     let (name, footer) = try home.makeSnapshot(makeImages(60))
     let found = Found()
     let file = try SnapshotFile(in: home.folder, name)
@@ -37,7 +37,7 @@ import Testing
 
   @Test("The first damage in the file is named, by any number of threads", arguments: [1, 2, 4])
   func damage(threads: Int) throws {
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     let (name, _) = try home.makeSnapshot(makeImages(60))
     let blocks = try home.readBlocks(name)
     var bytes = try home.read(name)
@@ -55,7 +55,7 @@ import Testing
 
   @Test("What the reader of blocks throws ends the reading", arguments: [1, 3])
   func thrown(threads: Int) throws {
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     let (name, _) = try home.makeSnapshot(makeImages(60))
     let found = Found()
     #expect(throws: LogError.notPossible("enough")) {
@@ -70,7 +70,7 @@ import Testing
 
   @Test("Missing blocks are noticed by several threads, too")
   func missing() throws {
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     let (name, _) = try home.makeSnapshot(makeImages(60))
     let last = try #require(try home.readBlocks(name).last)
     var bytes = try home.read(name)

@@ -6,7 +6,7 @@ import Testing
 @Suite("A snapshot file") struct SnapshotRoundTripTests {
   @Test("An empty snapshot has a header, a footer and nothing else")
   func empty() throws {
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     let (name, footer) = try home.makeSnapshot([])
     let file = try SnapshotFile(in: home.folder, name)
     #expect(file.fileBytes == Int64(SnapshotFormat.headerBytes + SnapshotFormat.footerBytes))
@@ -21,7 +21,7 @@ import Testing
     arguments: [1, 2, 100, 168, 5_000, 262_143, 262_144, 262_145, 3 << 20])
   func sizes(bytes: Int) throws {
     var random = SeededRandom(seed() &+ UInt64(bytes))
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     let noise = random.bytes(min(bytes, 4_096))
     let images = (0..<(bytes < 1_000 ? 4_000 : 5)).map { index in
       // Some compress well, some not at all.
@@ -47,7 +47,7 @@ import Testing
   @Test("Images of random sizes and kinds come back, block by block")
   func random() throws {
     var random = SeededRandom(seed())
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     var images: [SnapshotImage] = []
     for _ in 0..<600 {
       let count = random.int(1...random.pick([4, 300, 9_000, 300_000]))
@@ -72,7 +72,7 @@ import Testing
   @Test("The largest list has a block of its own; what is larger still is refused")
   func largest() throws {
     var random = SeededRandom(seed())
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     let noise = random.bytes(1 << 16)
     var image = [UInt8](repeating: 7, count: SnapshotFormat.maxImageBytes + 1)
     for start in stride(from: 0, to: 40 << 20, by: 3 << 16) {
@@ -108,7 +108,7 @@ import Testing
 
   @Test("The header and the footer say whose it is and what the log must have")
   func fields() throws {
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     let foreign = SnapshotHeader(
       storeID: .random(), startSequence: 0xffff_ffff_ffff_fffe, createdAtMillis: -1)
     let (name, footer) = try home.makeSnapshot([SnapshotImage(bytes: [1])], foreign)

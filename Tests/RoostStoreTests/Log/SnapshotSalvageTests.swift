@@ -6,7 +6,7 @@ import Testing
   private let name = "copy"
 
   /// Eight blocks or so, some of which hold what looks like blocks.
-  private func makeLarge(_ home: SnapshotFolder) throws -> (bytes: [UInt8], blocks: [FoundBlock]) {
+  private func makeLarge(_ home: TemporaryFolder) throws -> (bytes: [UInt8], blocks: [FoundBlock]) {
     var random = SeededRandom(seed())
     let (_, other, _) = try home.makeSmallSnapshot()
     let images = (0..<8).map { index in
@@ -22,7 +22,7 @@ import Testing
 
   @Test("A whole snapshot is found whole, with nothing lost")
   func whole() throws {
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     let (bytes, blocks) = try makeLarge(home)
     try home.write(bytes, to: name)
     let (found, report) = try home.salvage(name)
@@ -35,7 +35,7 @@ import Testing
   @Test("Exactly the undamaged blocks are found, and the rest is listed", arguments: 0..<6)
   func damagedBlocks(round: UInt64) throws {
     var random = SeededRandom(seed() &+ round)
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     var (bytes, blocks) = try makeLarge(home)
     let hit = blocks.filter { _ in random.oneIn(3) }
     for block in hit {
@@ -52,7 +52,7 @@ import Testing
 
   @Test("Without header or footer, or with neither, the blocks are found")
   func withoutEnds() throws {
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     let (bytes, blocks) = try makeLarge(home)
     // A field of the header, its checksum, all of it.
     for range in [20..<21, 48..<52, 0..<52] {
@@ -71,7 +71,7 @@ import Testing
 
   @Test("Bytes that are put in or taken out cost the blocks that they are in")
   func shifted() throws {
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     let (bytes, blocks) = try makeLarge(home)
     let place = Int(blocks[3].offset) + 70_000
     var damaged = bytes
@@ -88,7 +88,7 @@ import Testing
 
   @Test("A snapshot that a user stored as a value is not taken for blocks of this one")
   func embedded() throws {
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     var (bytes, blocks) = try makeLarge(home)
     // All that leads past the value is gone: the search goes through it.
     for index in 0..<24 { bytes[Int(blocks[2].offset) + index] = 0xff }
@@ -100,7 +100,7 @@ import Testing
     "An empty file, and one of other bytes, give nothing and say so", arguments: [0, 51, 52, 9_000])
   func nothing(count: Int) throws {
     var random = SeededRandom(seed())
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     try home.write(random.bytes(count), to: name)
     let (found, report) = try home.salvage(name)
     #expect(found.isEmpty)

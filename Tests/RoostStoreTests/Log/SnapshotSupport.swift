@@ -3,39 +3,6 @@ import Testing
 
 @testable import RoostStore
 
-/// A directory of a test's own, removed at the end of its life.
-final class SnapshotFolder {
-  let folder: DataFolder
-  var path: String { folder.path }
-
-  init() throws {
-    var template = Array("/tmp/roost-snapshot-XXXXXX".utf8CString)
-    let made = template.withUnsafeMutableBufferPointer { mkdtemp($0.baseAddress!) }
-    folder = try DataFolder(String(cString: try #require(made)))
-  }
-
-  deinit {
-    for name in (try? folder.names()) ?? [] {
-      unlinkat(folder.descriptor, name, 0)
-      unlinkat(folder.descriptor, name, AT_REMOVEDIR)
-    }
-    rmdir(folder.path)
-  }
-
-  func read(_ name: String) throws -> [UInt8] {
-    let file = try DataFile(folder, name, flags: O_RDONLY)
-    var bytes = [UInt8](repeating: 0, count: Int(try file.byteCount()))
-    let count = try bytes.withUnsafeMutableBytes { try file.read(into: $0, at: 0) }
-    #expect(count == bytes.count)
-    return bytes
-  }
-
-  func write(_ bytes: [UInt8], to name: String) throws {
-    let file = try DataFile(folder, name, flags: O_WRONLY | O_CREAT | O_TRUNC)
-    try file.write(bytes, at: 0)
-  }
-}
-
 /// A block, owned.
 struct FoundBlock: Hashable, Sendable {
   var kind: SnapshotBlockKind
@@ -74,7 +41,7 @@ extension SnapshotWriter {
   }
 }
 
-extension SnapshotFolder {
+extension TemporaryFolder {
   /// Writes and publishes one.
   func makeSnapshot(
     _ images: [SnapshotImage], _ header: SnapshotHeader = sampleHeader

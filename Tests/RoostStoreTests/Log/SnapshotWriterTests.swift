@@ -9,7 +9,7 @@ import Testing
 
   @Test("Until it is published there is snap.tmp alone, then the snapshot alone")
   func publish() throws {
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     try home.write([1, 2, 3], to: "snap.tmp")
     let writer = try SnapshotWriter(in: home.folder, sampleHeader, bytesPerSecond: 0)
     for _ in 0..<9 { try writer.append(image) }
@@ -26,7 +26,7 @@ import Testing
 
   @Test("Abandoned at any step, or forgotten, it leaves nothing", arguments: 0..<5)
   func abandon(step: Int) throws {
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     do {
       let writer = try SnapshotWriter(in: home.folder, sampleHeader, bytesPerSecond: 0)
       if step > 0 { for _ in 0..<9 { try writer.append(image) } }
@@ -42,7 +42,7 @@ import Testing
 
   @Test("A stop ends the work at the next block, with nothing left behind")
   func stop() throws {
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     let flag = Flag()
     let writer = try SnapshotWriter(
       in: home.folder, sampleHeader, bytesPerSecond: 0, shouldStop: { flag.isSet })
@@ -59,7 +59,7 @@ import Testing
 
   @Test("A stop ends a wait for the rate")
   func stopWhileWaiting() throws {
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     let flag = Flag(afterAsked: 2)
     let writer = try SnapshotWriter(
       in: home.folder, sampleHeader, bytesPerSecond: 1, shouldStop: { flag.isSet })
@@ -71,7 +71,7 @@ import Testing
 
   @Test("A file that changes behind its back is noticed when it is read back")
   func readBack() throws {
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     let writer = try SnapshotWriter(in: home.folder, sampleHeader, bytesPerSecond: 0)
     for _ in 0..<9 { try writer.append(image) }
     let file = try DataFile(home.folder, "snap.tmp", flags: O_WRONLY)
@@ -84,7 +84,7 @@ import Testing
 
   @Test("What the system refuses is thrown, and leaves no file")
   func refused() throws {
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     let name = SnapshotFormat.name(startSequence: sampleHeader.startSequence)
     try #require(mkdirat(home.folder.descriptor, name, 0o700) == 0)
     let writer = try SnapshotWriter(in: home.folder, sampleHeader, bytesPerSecond: 0)
@@ -120,7 +120,7 @@ import Testing
 
   @Test("A writer with a rate takes the time that it must, and writes the same")
   func rate() throws {
-    let home = try SnapshotFolder()
+    let home = try TemporaryFolder()
     let start = monotonicNanos()
     let writer = try SnapshotWriter(in: home.folder, sampleHeader, bytesPerSecond: 8_000_000)
     for _ in 0..<10 { try writer.append(image) }

@@ -2,7 +2,7 @@ import RoostStore
 
 /// Runs steps on an engine and on the reference at once.
 final class ModelRun {
-  private let store: TestStore
+  let store: TestStore
   private(set) var reference = ReferenceStore()
 
   init(_ engine: EngineUnderTest, _ options: EngineUnderTest.Options) {
@@ -12,6 +12,25 @@ final class ModelRun {
   }
 
   var now: Int64 { store.now }
+
+  /// Starts the engine anew, as after an orderly end or after a crash; says what it has lost.
+  func restart(afterCrash: Bool) throws -> String? {
+    if afterCrash {
+      try store.crash()
+    } else {
+      store.restart()
+    }
+    if store.revision < reference.lastRevision {
+      return "is at \(store.revision), and was at \(reference.lastRevision)"
+    }
+    reference.lastRevision = store.revision
+    // What has ended is not seen, swept or not.
+    if let fault = scanFault(ScanCall(pageSize: 10_000)) { return fault }
+    store.sweep()
+    reference.lastRevision = store.revision
+    reference.unseenEnds = 0
+    return compareAll()
+  }
 
   /// What the two disagree about after this step; `nil` where they agree.
   func perform(_ step: ModelStep) -> String? {

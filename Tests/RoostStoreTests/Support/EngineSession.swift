@@ -15,6 +15,8 @@ final class EngineSession: CallPerformer {
 
   let engine: any StorageEngine
   let reply: ReplyArena
+  /// Gets the reply after each call, before it is reset.
+  var onEnd: ((ReplyArena) -> Void)?
 
   init(_ engine: any StorageEngine, budgetBytes: Int = EngineSession.defaultBudgetBytes) {
     self.engine = engine
@@ -24,6 +26,7 @@ final class EngineSession: CallPerformer {
   func perform(_ call: StoreCall) throws(StoreError) -> StoreAnswer {
     let lent = CommandLoan(engine: engine)
     defer {
+      onEnd?(reply)
       reply.reset()
       withExtendedLifetime(lent) {}
     }

@@ -1,5 +1,6 @@
-import RoostStore
 import Testing
+
+@testable import RoostStore
 
 /// An engine that every contract test runs against. A new engine is one more line in `all`.
 struct EngineUnderTest: CustomTestStringConvertible, Sendable {
@@ -9,28 +10,47 @@ struct EngineUnderTest: CustomTestStringConvertible, Sendable {
     var maxListBytes = 64 << 20
     var maxMemoryBytes: Int?
     var sweepsInBackground = false
+
+    func memoryConfiguration(_ clock: any StoreClock) -> MemoryEngineConfiguration {
+      var configuration = MemoryEngineConfiguration()
+      configuration.shardCount = shardCount
+      configuration.maxListItems = maxListItems
+      configuration.maxListBytes = maxListBytes
+      configuration.maxMemoryBytes = maxMemoryBytes
+      configuration.sweepsInBackground = sweepsInBackground
+      configuration.clock = clock
+      return configuration
+    }
   }
 
   let name: String
-  let make: @Sendable (Options, any StoreClock) -> any StorageEngine
+  /// Where the engine keeps its data, if it keeps them.
+  let makeFolder: @Sendable () -> TemporaryFolder?
+  let make: @Sendable (Options, any StoreClock, TemporaryFolder?) -> any StorageEngine
   /// Frees what has expired, at once.
   let sweep: @Sendable (any StorageEngine) -> Void
 
   var testDescription: String { name }
 
-  static let all = [memory]
+  static let all = [memory, log]
 
-  static let memory = EngineUnderTest(name: "memory") { options, clock in
-    var configuration = MemoryEngineConfiguration()
-    configuration.shardCount = options.shardCount
-    configuration.maxListItems = options.maxListItems
-    configuration.maxListBytes = options.maxListBytes
-    configuration.maxMemoryBytes = options.maxMemoryBytes
-    configuration.sweepsInBackground = options.sweepsInBackground
-    configuration.clock = clock
-    return MemoryEngine(configuration: configuration)
+  static let memory = EngineUnderTest(name: "memory") {
+    nil
+  } make: { options, clock, _ in
+    MemoryEngine(configuration: options.memoryConfiguration(clock))
   } sweep: { engine in
     (engine as! MemoryEngine).sweep()
+  }
+
+  static let log = EngineUnderTest(name: "log") {
+    try! TemporaryFolder()
+  } make: { options, clock, folder in
+    var configuration = LogEngineConfiguration(directory: folder!.path)
+    configuration.memory = options.memoryConfiguration(clock)
+    configuration.snapshotLogBytes = 0
+    return try! LogEngine(configuration)
+  } sweep: { engine in
+    (engine as! LogEngine).data.sweep()
   }
 
   /// A new, empty engine with a clock that only the test moves.
@@ -48,14 +68,41 @@ struct EngineUnderTest: CustomTestStringConvertible, Sendable {
 
 /// An engine at work, with its clock and a session for the test's own thread.
 final class TestStore: CallPerformer {
-  let engine: any StorageEngine
+  private(set) var engine: any StorageEngine
   let clock = ManualStoreClock()
-  let session: EngineSession
+  private(set) var session: EngineSession
+  private(set) var folder: TemporaryFolder?
   private let underTest: EngineUnderTest
+  private let options: EngineUnderTest.Options
 
   init(_ underTest: EngineUnderTest, _ options: EngineUnderTest.Options) {
     self.underTest = underTest
-    engine = underTest.make(options, clock)
+    self.options = options
+    folder = underTest.makeFolder()
+    engine = underTest.make(options, clock, folder)
+    session = EngineSession(engine)
+  }
+
+  /// Ends the engine, and starts one anew on its folder.
+  func restart() {
+    engine.close()
+    start(in: folder)
+  }
+
+  /// Syncs, and starts an engine on a folder as a crash would leave it now.
+  func crash() throws {
+    engine.logDurability?.sync()
+    let left = try folder?.copy()
+    engine.close()
+    start(in: left)
+  }
+
+  private func start(in folder: TemporaryFolder?) {
+    // The engine's end gives its lock back.
+    engine = MemoryEngine()
+    session = EngineSession(engine)
+    self.folder = folder
+    engine = underTest.make(options, clock, folder)
     session = EngineSession(engine)
   }
 
