@@ -91,7 +91,7 @@ public final class LogEngine: StorageEngine {
       onTrouble: { reason in
         onEvent(reason.map { .writesRefused($0) } ?? .writesTaken)
         advance.call()
-      })
+      }, onSlowSync: { onEvent(.slowSync(milliseconds: $0)) })
   }
 
   /// No revision is issued before the log says durably that it may have been.

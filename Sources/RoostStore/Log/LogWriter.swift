@@ -22,6 +22,8 @@ public enum SyncPolicy: String, Sendable, Hashable, CaseIterable {
 final class LogWriter: @unchecked Sendable {
   /// A segment is finished once it has grown to this.
   static let segmentBytes: Int64 = 64 << 20
+  /// A sync that takes as long is told of.
+  static let slowSyncMillis: Int64 = 500
   /// Room that is reserved ahead where the disk has it.
   private static let aheadBytes = 2 << 20
 
@@ -30,6 +32,7 @@ final class LogWriter: @unchecked Sendable {
   private let folder: DataFolder
   private let onFatal: @Sendable (LogError) -> Void
   private let onTrouble: @Sendable (String?) -> Void
+  private let onSlowSync: @Sendable (Int64) -> Void
 
   private let writeLock: UnsafeMutablePointer<pthread_mutex_t>
   private let syncLock: UnsafeMutablePointer<pthread_mutex_t>
@@ -51,8 +54,6 @@ final class LogWriter: @unchecked Sendable {
 
   private let totalBytes: Atomic<Int64>
   private let durableEnd: Atomic<UInt64>
-  /// The longest that a sync took since `takeLongestStall` was last asked, in nanoseconds.
-  private let longestStall = Atomic<UInt64>(0)
 
   /// - Parameters:
   ///   - segment: empty, or recovered; everything in it is durable.
@@ -60,10 +61,13 @@ final class LogWriter: @unchecked Sendable {
   ///   - onFatal: the log cannot be trusted any more.
   ///   - onTrouble: nothing can be written for a reason; `nil`: it can again. May be called with
   ///     locks held, so it must not call back.
+  ///   - onSlowSync: a sync took so many milliseconds, by which more than the policy's interval may
+  ///     be lost with the power.
   init(
     log: ChangeLog, folder: consuming DataFolder, segment: OpenSegment, nextSequence: UInt64,
     finishedBytes: Int64, onFatal: @escaping @Sendable (LogError) -> Void,
-    onTrouble: @escaping @Sendable (String?) -> Void
+    onTrouble: @escaping @Sendable (String?) -> Void,
+    onSlowSync: @escaping @Sendable (_ millis: Int64) -> Void
   ) {
     self.log = log
     path = folder.path
@@ -71,6 +75,7 @@ final class LogWriter: @unchecked Sendable {
     self.segment = segment
     self.onFatal = onFatal
     self.onTrouble = onTrouble
+    self.onSlowSync = onSlowSync
     self.finishedBytes = finishedBytes
     folderIsDirty = true
     loggedSequence = nextSequence
@@ -104,9 +109,6 @@ final class LogWriter: @unchecked Sendable {
   var byteCount: Int64 { totalBytes.load(ordering: .relaxed) }
   /// The first sequence that is not known to be durable.
   var durableSequenceEnd: UInt64 { durableEnd.load(ordering: .acquiring) }
-
-  /// The longest sync since this was last asked.
-  func takeLongestStallNanos() -> UInt64 { longestStall.exchange(0, ordering: .relaxed) }
 
   // MARK: Room
 
@@ -273,18 +275,13 @@ final class LogWriter: @unchecked Sendable {
     } catch {
       return onFatal(error)
     }
-    noteStall(MonotonicTime.nanos() &- start)
+    let millis = Int64((MonotonicTime.nanos() &- start) / 1_000_000)
+    if millis >= Self.slowSyncMillis { onSlowSync(millis) }
     pthread_mutex_lock(writeLock)
     durableSequence = max(durableSequence, sequence)
     pthread_mutex_unlock(writeLock)
     durableEnd.store(sequence, ordering: .releasing)
     log.noteDurable(revision)
-  }
-
-  private func noteStall(_ nanos: UInt64) {
-    if nanos > longestStall.load(ordering: .relaxed) {
-      longestStall.store(nanos, ordering: .relaxed)
-    }
   }
 
   // MARK: Segments that are not needed any more
