@@ -99,7 +99,7 @@ let package = Package(
         "TTRPCClient", "Reactor", "TTRPC", "ExampleAPI", nioCore, nioPosix, nioConcurrency,
         lifecycle, logging,
       ]),
-    .testTarget(name: "RoostStoreTests", dependencies: ["RoostStore"]),
+    .testTarget(name: "RoostStoreTests", dependencies: ["RoostStore"], exclude: ["Fixtures"]),
     .testTarget(
       name: "RoostServerTests",
       dependencies: [
