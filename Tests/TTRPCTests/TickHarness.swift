@@ -83,7 +83,7 @@ final class TickHarness {
     defer { for buffer in borrowed { buffer.deallocate() } }
     tick.begin(nowNanos: nowNanos)
     for peer in peers where peer.machine?.pointee.hasBacklog == true {
-      if let machine = peer.machine, machine.pointee.unreadBytes < tick.limits.pauseBytes {
+      if let machine = peer.machine, !tick.isPaused(machine) {
         tick.resume(machine)
       }
     }

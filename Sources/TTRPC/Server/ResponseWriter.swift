@@ -110,11 +110,14 @@ public struct ResponseWriter {
   }
 
   /// Lets the call be answered later, from any thread.
+  /// - Parameter isExclusive: later calls of the same connection wait until this one was answered
+  ///   or cancelled, or its deadline has passed; so they cannot overtake it, and the connection has
+  ///   one such call in flight at most. Other connections go on.
   @inline(never)
-  public mutating func deferred() -> DeferredResponse {
+  public mutating func deferred(isExclusive: Bool = false) -> DeferredResponse {
     noteAnswer(.unknown)
     isDeferred = true
-    return tick._withUnsafeGuaranteedRef { $0.`defer`(call) }
+    return tick._withUnsafeGuaranteedRef { $0.`defer`(call, isExclusive: isExclusive) }
   }
 
   /// Keeps the answer back until the dispatcher's gate has reached a mark: after `respond` or

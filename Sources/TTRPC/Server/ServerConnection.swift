@@ -30,7 +30,7 @@ struct PendingCall {
 ///
 /// 1. `pending` has an entry for each call that was started and not answered, and for each whose
 ///    answer is held back beyond its tick; no other call uses the stream meanwhile.
-/// 2. While `isStalled`, `input` begins with whole frames, and no bytes are received.
+/// 2. While `isStalled`, `input` begins with a frame, and no bytes are received.
 /// 3. With a `closeReason` nothing is received any more. What is unsent may still be sent.
 /// 4. `heldBytes` is the size of the frames that are held back for it, those of this tick included.
 public struct ServerConnection: ~Copyable {
@@ -38,8 +38,8 @@ public struct ServerConnection: ~Copyable {
   public let context: ServerConnectionContext
   /// The driver's own.
   public var driver: UnsafeMutableRawPointer?
-  /// Why the connection is to be closed once everything was sent, what is held back included;
-  /// `nil`: it is not.
+  /// Why the connection is to be closed once everything was sent, what is held back included, and
+  /// where the peer has closed the answers of calls in flight; `nil`: it is not.
   public private(set) var closeReason: CloseReason?
   /// Whether nobody reads answers any more.
   public private(set) var isAbandoned = false
@@ -60,6 +60,8 @@ public struct ServerConnection: ~Copyable {
   var lastPrefix = UnsafeRawBufferPointer(start: nil, count: 0)
   var streams = TickStreams()
   var pending: [UInt32: PendingCall] = [:]
+  /// Of the pending call that the connection's later calls wait for; 0: there is none.
+  var exclusiveSerial: UInt64 = 0
 
   init(_ context: ServerConnectionContext, blocks: UnsafeMutablePointer<OutputBlocks>) {
     self.context = context
@@ -91,11 +93,18 @@ public struct ServerConnection: ~Copyable {
   /// Calls that were started and not answered, or whose answers are held back.
   public var pendingCallCount: Int { pending.count }
 
-  /// Whether frames wait, received and not decoded, until the peer has read.
+  /// Whether frames wait, received and not executed, until the connection goes on.
   public var hasBacklog: Bool { isStalled }
 
   /// Whether a frame has begun and not ended.
   public var isInsideFrame: Bool { (!input.isEmpty && !isStalled) || skipBytes > 0 }
+
+  /// Whether it is to be closed now. One whose peer has only stopped sending still gets what it is
+  /// owed, also of calls in flight.
+  public var isAtEnd: Bool {
+    guard let closeReason else { return false }
+    return isAbandoned || unreadBytes == 0 && (closeReason != .peerClosed || pending.isEmpty)
+  }
 
   /// Whether no answer is missing, neither of a call in flight nor of one that waits.
   public var owesNothing: Bool { pending.isEmpty && output.unsentBytes == 0 && !isStalled }

@@ -1,7 +1,9 @@
 // Calls that are answered later.
 extension ServerTick {
   /// Notes a call that a handler will answer later.
-  func `defer`(_ call: UnsafeMutablePointer<InlineCall>) -> DeferredResponse {
+  func `defer`(
+    _ call: UnsafeMutablePointer<InlineCall>, isExclusive: Bool
+  ) -> DeferredResponse {
     let machine = call.pointee.machine
     let state = DeferredState()
     deferredSerial &+= 1
@@ -10,6 +12,7 @@ extension ServerTick {
       requestBytes: call.pointee.requestBytes, startedNanos: loop.monotonicNanos)
     let address = addPending(
       pending, machine, call.pointee.streamID, deadlineNanos: call.pointee.deadlineNanos)
+    if isExclusive { machine.pointee.exclusiveSerial = deferredSerial }
     return DeferredResponse(address, mailbox, state)
   }
 
@@ -70,6 +73,7 @@ extension ServerTick {
   ) -> (UnsafeMutablePointer<ServerConnection>, PendingCall)? {
     guard let found = pendingCall(address) else { return nil }
     found.0.pointee.pending[address.streamID] = nil
+    found.0.pointee.endExclusive(found.1)
     inFlightCount -= 1
     return found
   }
@@ -112,6 +116,11 @@ extension ServerConnection {
       StatusFrame.append(error, streamID: streamID, to: &output)
       return error.code
     }
+  }
+
+  /// The call is not in flight any more: where it was exclusive, the others may go on.
+  mutating func endExclusive(_ call: PendingCall) {
+    if exclusiveSerial == call.serial { exclusiveSerial = 0 }
   }
 
   /// After a tick: what was put back comes before what was left over.

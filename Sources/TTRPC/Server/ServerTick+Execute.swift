@@ -18,9 +18,8 @@ extension ServerTick {
   private func execute(_ call: UnsafeMutablePointer<InlineCall>, _ nowNanos: UInt64) {
     let machine = call.pointee.machine
     guard !machine.pointee.isAbandoned else { return skip(call) }
-    // Refusals are small; everything else waits until the peer has read.
-    let isPaused = machine.pointee.unreadBytes >= limits.pauseBytes
-    if isPaused || machine.pointee.isStalled, call.pointee.refusal == nil {
+    // Refusals are small and change nothing; everything else waits.
+    if isPaused(machine) || machine.pointee.isStalled, call.pointee.refusal == nil {
       return putBack(call)
     }
     touch(machine)
@@ -94,6 +93,7 @@ extension ServerTick {
       let pending = call.pointee.machine.pointee.pending.removeValue(
         forKey: call.pointee.streamID)
     else { return }
+    call.pointee.machine.pointee.endExclusive(pending)
     inFlightCount -= 1
     giveUp(pending, call.pointee.machine)
     complete(pending, .invalidArgument, responseBytes: 0, call.pointee.machine)
@@ -112,11 +112,12 @@ extension ServerTick {
     call.pointee.refusal = nil
   }
 
-  /// Keeps the call's frame, to be decoded again when the peer has read.
+  /// Keeps the call's frame, to be decoded again when the connection goes on.
   @inline(never)
   private func putBack(_ call: UnsafeMutablePointer<InlineCall>) {
     let machine = call.pointee.machine
     skippedCallCount += 1
+    callCount &-= 1
     if !machine.pointee.isStalled {
       machine.pointee.isStalled = true
       if machine.pointee.resumedSerial != serial { machine.pointee.backlogNanos = beginNanos }

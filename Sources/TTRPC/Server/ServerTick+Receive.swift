@@ -37,7 +37,12 @@ extension ServerTick {
     }
   }
 
-  /// Decodes what waited while the peer did not read. Only where `hasBacklog` holds.
+  /// So much of a backlog is decoded in one tick: of a connection whose calls are exclusive all
+  /// but one of them are put back again.
+  private static let maxResumedCalls = 64
+
+  /// Decodes what waited while the connection was paused, or the first part of it. Only where
+  /// `hasBacklog` holds and `isPaused` does not.
   public func resume(_ machine: UnsafeMutablePointer<ServerConnection>) {
     guard machine.pointee.isStalled else { return }
     machine.pointee.isStalled = false
@@ -45,7 +50,17 @@ extension ServerTick {
     heldInput.append(memory)
     receivedBytes += memory.count
     machine.pointee.resumedSerial = serial
-    decode(UnsafeRawBufferPointer(memory), machine, machine.pointee.backlogNanos)
+    decode(
+      UnsafeRawBufferPointer(memory), machine, machine.pointee.backlogNanos,
+      maxCalls: Self.maxResumedCalls)
+  }
+
+  /// Keeps the rest of a backlog for a later tick.
+  private func putOff(
+    _ rest: UnsafeRawBufferPointer, _ machine: UnsafeMutablePointer<ServerConnection>
+  ) {
+    machine.pointee.input.append(rest)
+    putOff.append(machine)
   }
 
   /// Adds to the frame that began in earlier bytes; gives how many bytes it took.
@@ -63,6 +78,7 @@ extension ServerTick {
     guard machine.pointee.input.missingBytes == 0 else { return used }
     let memory = machine.pointee.input.take()
     heldInput.append(memory)
+    receivedBytes += memory.count
     decode(UnsafeRawBufferPointer(memory), machine, loop.monotonicNanos)
     let skipped = min(machine.pointee.skipBytes, bytes.count - used)
     machine.pointee.skipBytes -= skipped
@@ -72,13 +88,14 @@ extension ServerTick {
   /// Makes a call of each frame; keeps what is left of the bytes for later.
   private func decode(
     _ bytes: UnsafeRawBufferPointer, _ machine: UnsafeMutablePointer<ServerConnection>,
-    _ receiveNanos: UInt64
+    _ receiveNanos: UInt64, maxCalls: Int = .max
   ) {
     guard let base = bytes.baseAddress else { return }
     let first = tickCallCount
     var cursor = FrameCursor(base, count: bytes.count)
     defer { callCount &+= UInt64(tickCallCount &- first) }
     while machine.pointee.closeReason == nil {
+      if tickCallCount &- first >= maxCalls { return putOff(cursor.rest, machine) }
       switch cursor.next() {
       case .frame(let header, let frame):
         add(header, frame, machine, receiveNanos)

@@ -14,7 +14,8 @@ import ProtobufC
 /// 1. What was received, and what was decoded from it, stays in place until `end`.
 /// 2. The calls of a tick are executed in the order in which they were received.
 /// 3. Answers leave after `commit`, which runs the dispatcher's `endOfTick`.
-/// 4. `inFlightCount` is the sum of the connections' pending calls.
+/// 4. While a connection has an exclusive call in flight, none of its later calls is executed.
+/// 5. `inFlightCount` is the sum of the connections' pending calls.
 public final class ServerTick {
   /// What handlers were lent.
   public let loop: ServerLoop
@@ -47,6 +48,8 @@ public final class ServerTick {
   var deferredSerial: UInt64 = 0
   var heldInput: [UnsafeMutableRawBufferPointer] = []
   var stalled: [UnsafeMutablePointer<ServerConnection>] = []
+  /// Connections of whose backlog this tick took a part only.
+  var putOff: [UnsafeMutablePointer<ServerConnection>] = []
   var touched: [UnsafeMutablePointer<ServerConnection>] = []
   var connections: [UInt64: UnsafeMutablePointer<ServerConnection>] = [:]
   var deadlines = DeadlineQueue()
@@ -110,6 +113,7 @@ public final class ServerTick {
     machine.pointee.abandon(.peerClosed)
     let pending = machine.pointee.pending
     machine.pointee.pending = [:]
+    machine.pointee.exclusiveSerial = 0
     inFlightCount -= pending.count
     for call in pending.values {
       giveUp(call, machine)
@@ -137,16 +141,29 @@ public final class ServerTick {
 
   // MARK: The tick
 
-  /// Whether enough was received: the driver executes before it receives more.
+  /// Whether enough was received: the driver executes before it receives or resumes more. So a
+  /// tick holds at most one large frame, and what was decoded from it, beyond its limits.
   @inline(__always)
   public var isFull: Bool {
     tickCallCount >= Self.maxCallsPerTick || receivedBytes >= Self.maxBytesPerTick
+      || arena.usedBytes >= Self.maxArenaBytesPerTick
+  }
+
+  /// Whether the connection's calls wait: until its peer has read or the gate has opened, or until
+  /// its exclusive call has ended. A server that drains refuses them, so that they need not wait
+  /// for a call.
+  @inline(__always)
+  public func isPaused(_ machine: UnsafeMutablePointer<ServerConnection>) -> Bool {
+    machine.pointee.unreadBytes >= limits.pauseBytes
+      || machine.pointee.exclusiveSerial != 0 && !isDraining
   }
 
   /// More calls than this gain nothing from being executed together, and their memory would no
   /// longer fit the processor's cache.
   static let maxCallsPerTick = 512
   static let maxBytesPerTick = 256 << 10
+  /// What the arena keeps from tick to tick.
+  static let maxArenaBytesPerTick = 1 << 20
 
   /// Begins a tick.
   /// - Parameter nowNanos: CLOCK_MONOTONIC; what timeouts count from.
@@ -164,9 +181,19 @@ public final class ServerTick {
     if let endOfTick, tickCallCount > 0 || !touched.isEmpty { endOfTick(summary()) }
     if !held.isEmpty { settleHeld() }
     isGateAskDue = false
+    if !putOff.isEmpty { keepPutOff() }
     guard !stalled.isEmpty else { return }
     for machine in stalled { machine.pointee.keepBacklog() }
     stalled.removeAll()
+  }
+
+  @inline(never)
+  private func keepPutOff() {
+    for machine in putOff where machine.pointee.closeReason == nil {
+      machine.pointee.isStalled = true
+      touch(machine)
+    }
+    putOff.removeAll()
   }
 
   /// A connection that has something to send or is to be closed, each once a tick.
