@@ -41,6 +41,7 @@ extension EventLoop {
     close(descriptor)
     tick.detach(connection.pointee.machine)
     connections.remove(connection)
+    if connection.pointee.isResuming { resuming.removeAll { $0 == connection } }
     closed.append(connection)
     noteClosed()
   }
@@ -86,7 +87,7 @@ extension EventLoop {
     let idleNanos = configuration.idleTimeout?.clampedNanos ?? .max
     for connection in connections {
       let machine = connection.pointee.machine
-      // One that is to be closed waits for held answers.
+      // One that is to be closed waits for answers that are held back, or of calls in flight.
       let isWaiting =
         machine.pointee.unsentBytes > 0 || machine.pointee.isInsideFrame
         || machine.pointee.closeReason != nil
@@ -151,6 +152,10 @@ extension EventLoop {
     drainUntilNanos = min(drainUntilNanos ?? .max, untilNanos)
     tick.isDraining = true
     acceptor?.stop()
+    // What waits for an exclusive call is refused.
+    for connection in connections where connection.pointee.machine.pointee.hasBacklog {
+      tick.touch(connection.pointee.machine)
+    }
   }
 
   /// Closes the connections that have nothing in flight. What they sent before is refused first.

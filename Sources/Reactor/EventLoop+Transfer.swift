@@ -41,7 +41,9 @@ extension EventLoop {
   private func receivedNothing(_ connection: UnsafeMutablePointer<Connection>, _ count: Int) {
     let machine = connection.pointee.machine
     if count == 0 {
-      // Calls that came before are still executed and answered: the peer may read.
+      // Calls that came before are still executed and answered: the peer may read. Whether it has
+      // only stopped sending, or is gone, a TCP socket tells when something is sent.
+      connection.pointee.progressNanos = nowNanos
       tick.close(machine, .peerClosed)
     } else if errno != EAGAIN && errno != EINTR {
       tick.abandon(machine, .peerClosed)
@@ -77,19 +79,15 @@ extension EventLoop {
     if machine.pointee.unsentBytes > configuration.limits.maxUnreadBytes {
       machine.pointee.abandon(.unreadAnswers)
     }
-    // Answers that are held back are still owed to a peer that has only stopped sending.
-    if machine.pointee.isAbandoned
-      || machine.pointee.closeReason != nil && machine.pointee.unreadBytes == 0
-    {
-      return shut(connection)
-    }
-    let isPaused = machine.pointee.unreadBytes >= configuration.limits.pauseBytes
-    if machine.pointee.hasBacklog && !isPaused && !connection.pointee.isResuming {
+    if machine.pointee.isAtEnd { return shut(connection) }
+    if machine.pointee.hasBacklog && !tick.isPaused(machine) && !connection.pointee.isResuming {
       connection.pointee.isResuming = true
       resuming.append(connection)
     }
+    // While an exclusive call is in flight, input is wanted until a frame has to wait for it.
     let wantsInput =
-      machine.pointee.closeReason == nil && !machine.pointee.hasBacklog && !isPaused
+      machine.pointee.closeReason == nil && !machine.pointee.hasBacklog
+      && machine.pointee.unreadBytes < configuration.limits.pauseBytes
     var interest: UInt32 = wantsInput ? EPOLLIN.rawValue : 0
     if machine.pointee.unsentBytes > 0 { interest |= EPOLLOUT.rawValue }
     guard interest != connection.pointee.interest else { return }

@@ -105,7 +105,9 @@ final class EventLoop {
     repeat {
       tick.begin(nowNanos: nowNanos)
       resumeWaiting()
-      while event < eventCount && !tick.isFull
+      // At least one, however much was resumed.
+      let first = event
+      while event < eventCount && (event == first || !tick.isFull)
         && inputUsed + Self.readBytes <= Self.inputBytes
       {
         handle(events[event])
@@ -167,16 +169,17 @@ final class EventLoop {
     }
   }
 
-  /// Lets connections go on whose peers have read enough.
+  /// Lets connections go on whose backlog need not wait any more, as many as fit the tick.
   @inline(__always)
   private func resumeWaiting() {
     guard !resuming.isEmpty else { return }
-    let connections = resuming
-    resuming.removeAll()
-    for connection in connections {
-      connection.pointee.isResuming = false
-      if !connection.pointee.isClosed { tick.resume(connection.pointee.machine) }
+    var count = 0
+    while count < resuming.count && !tick.isFull {
+      resuming[count].pointee.isResuming = false
+      tick.resume(resuming[count].pointee.machine)
+      count += 1
     }
+    resuming.removeFirst(count)
   }
 
   func watch(_ descriptor: Int32, _ token: UInt64) {

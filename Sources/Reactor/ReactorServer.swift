@@ -88,6 +88,13 @@ public final class ReactorServer: Service {
     drain(untilNanos: MonotonicClock.nowNanos() + configuration.drainTimeout.clampedNanos)
   }
 
+  /// What a drain that has begun leaves of `drainTimeout`; zero where it is over, or has not begun.
+  public var drainTimeLeft: Duration {
+    guard let until = state.withLock({ $0.drainUntilNanos }) else { return .zero }
+    let nowNanos = MonotonicClock.nowNanos()
+    return .nanoseconds(Int64(clamping: until > nowNanos ? until - nowNanos : 0))
+  }
+
   private func drain(untilNanos: UInt64) {
     counters.draining.store(true, ordering: .relaxed)
     let mailboxes = state.withLock { state in

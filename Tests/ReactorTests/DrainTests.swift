@@ -12,30 +12,18 @@ import Testing
 
 @Suite("Answers from elsewhere, and the end")
 struct DrainTests {
-  private func dispatcher(_ shelf: Shelf) -> ReactorServer.MakeDispatcher {
-    { loop in
-      var dispatcher = TestServer.echo(loop)
-      dispatcher.register(inline: LaterHandler(shelf), for: LaterHandler.method)
-      return dispatcher
-    }
-  }
-
-  private func laterRequest(_ stream: UInt32, _ payload: [UInt8] = []) -> [UInt8] {
-    Wire.request(stream: stream, method: "Later", payload: payload)
-  }
-
   @Test("Answers from many threads reach their callers, each once", arguments: [1, 2])
   func manyThreads(threads: Int) async throws {
     let shelf = Shelf()
     try await TestServer.with(
-      .test(threads: threads), dispatcher: dispatcher(shelf)
+      .test(threads: threads), dispatcher: shelf.dispatcher()
     ) { server in
       let clients = try (0..<8).map { _ in try server.connect() }
       let streams = (0..<500).map { UInt32($0) * 2 + 1 }
       for round in 0..<3 as Range<UInt64> {
         for client in clients {
           try client.send(
-            streams.flatMap { laterRequest($0, Wire.varint(UInt64($0) + round)) })
+            streams.flatMap { LaterHandler.request($0, Wire.varint(UInt64($0) + round)) })
         }
         let responses = shelf.take(clients.count * streams.count)
         let next = Atomic<Int>(0)
@@ -58,25 +46,33 @@ struct DrainTests {
     }
   }
 
-  @Test("A disconnect cancels the calls in flight")
-  func disconnectCancels() async throws {
+  @Test("A disconnect cancels calls in flight, also where others wait", arguments: [false, true])
+  func disconnectCancels(isExclusive: Bool) async throws {
     let shelf = Shelf()
-    try await TestServer.with(dispatcher: dispatcher(shelf)) { server in
-      var client: BlockingClient? = try server.connect()
-      try client?.send(laterRequest(1))
-      let (response, _) = shelf.take(1)[0]
-      #expect(!response.isCancelled)
-      client = nil
-      while !response.isCancelled { sched_yield() }
-      response.respond([1])
-      #expect(try server.connect().call(Wire.request()) == WireAnswer())
+    try await TestServer.with(
+      dispatcher: shelf.dispatcher(isExclusive: isExclusive)
+    ) { server in
+      // A Unix socket tells that its peer is gone; of TCP only a reset does.
+      for isUnix in [false, true] {
+        var client: BlockingClient? = try server.connect(isUnix: isUnix)
+        try client?.send(LaterHandler.request(1) + Wire.request(stream: 3))
+        let (response, _) = shelf.take(1)[0]
+        // Not before the loop has seen the second call.
+        #expect(try server.connect().call(Wire.request()) == WireAnswer())
+        #expect(!response.isCancelled)
+        client?.resetOnClose()
+        client = nil
+        while !response.isCancelled { sched_yield() }
+        response.respond([1])
+        #expect(try server.connect().call(Wire.request()) == WireAnswer())
+      }
     }
   }
 
   @Test("A deadline passes on the loop's clock")
   func deadline() async throws {
     let shelf = Shelf()
-    try await TestServer.with(dispatcher: dispatcher(shelf)) { server in
+    try await TestServer.with(dispatcher: shelf.dispatcher()) { server in
       let client = try server.connect()
       let request = Wire.request(method: "Later", timeoutNanos: 20_000_000)
       #expect(try client.call(request)?.code == .deadlineExceeded)
@@ -84,13 +80,49 @@ struct DrainTests {
     }
   }
 
+  @Test("A peer that closes its sending half gets the answers of its calls in flight")
+  func halfClosed() async throws {
+    let shelf = Shelf()
+    try await TestServer.with(dispatcher: shelf.dispatcher()) { server in
+      for isUnix in [false, true] {
+        let client = try server.connect(isUnix: isUnix)
+        try client.send(LaterHandler.request(1) + Wire.request(stream: 3))
+        try client.send(LaterHandler.request(5))
+        client.finishSending()
+        let responses = shelf.take(2)
+        #expect(try client.receive().map(\.stream) == [3])
+        // The loop has seen the end before this call, or with it.
+        #expect(try server.connect().call(Wire.request()) == WireAnswer())
+        responses[1].0.respond([5])
+        #expect(try client.receive() == [WireAnswer(stream: 5, payload: [5])])
+        responses[0].0.respond([1])
+        #expect(try client.receiveUntilClosed() == [WireAnswer(stream: 1, payload: [1])])
+      }
+    }
+  }
+
+  @Test("It gets them within their deadlines, and does not wait longer than a peer that stalls")
+  func halfClosedForLong() async throws {
+    let shelf = Shelf()
+    try await TestServer.with(
+      .test(stallTimeout: .milliseconds(200)), dispatcher: shelf.dispatcher()
+    ) { server in
+      let client = try server.connect()
+      try client.send(
+        Wire.request(method: "Later", timeoutNanos: 1_000_000) + LaterHandler.request(3))
+      client.finishSending()
+      #expect(try client.receiveUntilClosed().map(\.code) == [.deadlineExceeded])
+      for (response, _) in shelf.take(2) { while !response.isCancelled { sched_yield() } }
+    }
+  }
+
   @Test("A drain closes idle connections, refuses new calls, and waits for those in flight")
   func drains() async throws {
     let shelf = Shelf()
-    try await TestServer.with(dispatcher: dispatcher(shelf)) { server in
+    try await TestServer.with(dispatcher: shelf.dispatcher()) { server in
       let (idle, busy) = (try server.connect(), try server.connect())
       #expect(try idle.call(Wire.request()) == WireAnswer())
-      try busy.send(laterRequest(1))
+      try busy.send(LaterHandler.request(1))
       let (response, payload) = shelf.take(1)[0]
       server.server.shutDown()
       #expect(try idle.receiveUntilClosed() == [])
@@ -117,10 +149,10 @@ struct DrainTests {
   func drainTimeout() async throws {
     let shelf = Shelf()
     try await TestServer.with(
-      .test(drainTimeout: .milliseconds(50)), dispatcher: dispatcher(shelf)
+      .test(drainTimeout: .milliseconds(50)), dispatcher: shelf.dispatcher()
     ) { server in
       let busy = try server.connect()
-      try busy.send(laterRequest(1))
+      try busy.send(LaterHandler.request(1))
       let (response, _) = shelf.take(1)[0]
       server.server.shutDown()
       #expect(try busy.receiveUntilClosed() == [])
@@ -145,12 +177,12 @@ struct DrainTests {
     let shelf = Shelf()
     let server = ReactorServer(
       configuration: ReactorConfiguration(listeners: [.tcp(host: "127.0.0.1", port: 0)]),
-      logger: quietLogger, makeDispatcher: dispatcher(shelf))
+      logger: quietLogger, makeDispatcher: shelf.dispatcher())
     guard case .tcp(_, let port) = try server.bind()[0] else { return }
     let running = Task { try await server.run() }
     let closed = await onThread {
       let client = try BlockingClient(port: port)
-      try client.send(laterRequest(1))
+      try client.send(LaterHandler.request(1))
       let kept = shelf.take(1)
       running.cancel()
       return try withExtendedLifetime(kept) { try client.receiveUntilClosed() }

@@ -29,7 +29,9 @@ final class TestServer: Sendable {
     self.path = path
   }
 
-  func connect() throws -> BlockingClient { try BlockingClient(port: port) }
+  func connect(isUnix: Bool = false) throws -> BlockingClient {
+    isUnix ? try BlockingClient(unixPath: path) : try BlockingClient(port: port)
+  }
 
   /// Registers what every test may call: `test.Echo/Echo`.
   static func echo(_ loop: ServerLoop) -> Dispatcher {

@@ -107,6 +107,24 @@ public final class BlockingClient {
     return false
   }
 
+  /// Lets TCP send a reset when the socket is closed, as it does where answers were not read.
+  public func resetOnClose() {
+    var value = linger(l_onoff: 1, l_linger: 0)
+    let size = socklen_t(MemoryLayout<linger>.size)
+    setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &value, size)
+  }
+
+  /// Waits until the peer has read all that was sent. Unix sockets only.
+  public func waitUntilRead() throws {
+    var unread: Int32 = 0
+    while true {
+      // SIOCOUTQ, which Swift does not import; it is TIOCOUTQ.
+      guard ioctl(descriptor, UInt(TIOCOUTQ), &unread) == 0 else { throw SocketError("ioctl") }
+      if unread == 0 { return }
+      sched_yield()
+    }
+  }
+
   /// Says that nothing more follows.
   public func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 }
