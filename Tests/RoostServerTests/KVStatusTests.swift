@@ -52,20 +52,6 @@ import Testing
 }
 
 @Suite struct KVLongCallTests {
-  @Test("No more than the limit are under way, and a place is free again at the end")
-  func bounded() async throws {
-    let longCalls = LongCalls()
-    for _ in 0..<LongCalls.maxCalls { try longCalls.reserve(requestBytes: 1) }
-    #expect(throws: RequestError.self) { try longCalls.reserve(requestBytes: 1) }
-    await withCheckedContinuation { continuation in
-      longCalls.start { continuation.resume() }
-    }
-    while (try? longCalls.reserve(requestBytes: 1)) == nil { await Task.yield() }
-    for _ in 0..<LongCalls.maxCalls { longCalls.start {} }
-    await longCalls.finish()
-    try longCalls.reserve(requestBytes: 1)
-  }
-
   @Test("A request that is long because of what nobody knows is not kept for later")
   func requestBytes() async throws {
     try await TestServer.with { server in

@@ -18,8 +18,12 @@ public final class RoostServer: Service {
   /// What it was made with.
   public let configuration: ServerConfiguration
 
+  /// What calls have to notice that they were cancelled, where the drain's time is up.
+  private static let minClosingTime: Duration = .milliseconds(100)
+
   private let engine: any StorageEngine
-  private let service: StoreService
+  private let logger: Logger
+  let service: StoreService
   private let reactor: ReactorServer
   private let bound = Mutex<[String]?>(nil)
 
@@ -52,6 +56,7 @@ public final class RoostServer: Service {
     }
     self.configuration = configuration
     self.engine = engine
+    self.logger = logger
     self.service = service
     reactor = ReactorServer(configuration: transport, logger: logger) { loop in
       var dispatcher = Dispatcher(loop: loop)
@@ -100,9 +105,18 @@ public final class RoostServer: Service {
     } catch {
       result = .failure(error)
     }
-    await service.longCalls.finish()
-    engine.close()
+    await closeEngine()
     try result.get()
+  }
+
+  /// Waits for the calls beside the loops as long as the drain may last. Nobody hears of those that
+  /// take longer: they do not hold up the end, and the engine stays as it is for them. What was
+  /// acknowledged needs no closing to last.
+  private func closeEngine() async {
+    let limit = max(reactor.drainTimeLeft, Self.minClosingTime)
+    if await service.longCalls.finish(within: limit) { return engine.close() }
+    logger.warning("stopping while long calls still run: they end without an answer")
+    service.longCalls.whenIdle { [engine] in engine.close() }
   }
 
   /// Begins to drain, as a graceful shutdown does.

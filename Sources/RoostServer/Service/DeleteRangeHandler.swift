@@ -18,9 +18,8 @@ struct DeleteRangePlan {
   }
 }
 
-/// DeleteRange. Few keys are deleted on the loop, many beside it, in one atomic step either way:
-/// what the same connection sends behind a long one, without waiting for its answer, may overtake
-/// it. One per event loop.
+/// DeleteRange. Few keys are deleted on the loop, many beside it, in one atomic step either way.
+/// One per event loop.
 final class DeleteRangeHandler: InlineHandler {
   /// A range of at most so many keys is deleted on the loop.
   static let maxInlineKeys: Int64 = 2_048
@@ -85,10 +84,8 @@ final class DeleteRangeHandler: InlineHandler {
   ) throws(RequestError) {
     try longCalls.reserve(requestBytes: payload.count)
     let call = LongCall(payload, &response, scope)
-    longCalls.start {
-      call.execute { payload, scope throws(RequestError) in
-        Self.delete(try DeleteRangePlan(payload, scope).command, scope, call.deferred)
-      }
+    call.start(on: longCalls) { payload, scope throws(RequestError) in
+      Self.delete(try DeleteRangePlan(payload, scope).command, scope, call.deferred)
     }
   }
 

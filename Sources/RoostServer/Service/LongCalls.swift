@@ -1,70 +1,201 @@
+import CLinux
+import Glibc
 import ProtobufC
 import RoostStore
 import Synchronization
 import TTRPC
 
-/// Runs what would hold an event loop for more than a millisecond beside the loops. Safe to use
-/// from any thread.
+/// Runs what would hold an event loop for more than a millisecond on threads of its own: neither
+/// the loops nor Swift's tasks wait for it. Safe to use from any thread.
 ///
-/// At most `maxCalls` are under way, of all loops: one more is refused and was not executed. Each
-/// keeps its request until its turn comes, so that is at most `maxRequestBytes` long.
-final class LongCalls: Sendable {
+/// 1. At most `maxCalls` are under way, of all loops, whether they run or wait: one more is refused
+///    and was not executed. Each keeps its request, so that is at most `maxRequestBytes` long.
+/// 2. There is a thread for each call under way, up to `maxThreads`; it is started with the call,
+///    and ends when it had nothing to do for `idleSeconds`.
+/// 3. Calls start in the order in which they came. One that nobody waits for any more is not
+///    started, and makes room where there is none.
+///
+/// `@unchecked Sendable`: the variables are guarded by `mutex`.
+final class LongCalls: @unchecked Sendable {
   static let maxCalls = 256
   /// More than the known fields take: three keys, a pattern and a page token.
   static let maxRequestBytes = 64 << 10
+  private static let idleSeconds = 10
 
-  private struct State {
-    var pending = 0
-    var waiters: [CheckedContinuation<Void, Never>] = []
+  private struct Work {
+    let isCancelled: @Sendable () -> Bool
+    let run: @Sendable () -> Void
   }
 
-  private let state = Mutex(State())
+  private let maxThreads: Int
+  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+  private let wake: UnsafeMutablePointer<pthread_cond_t>
+  /// Places that are taken.
+  private var pendingCount = 0
+  private var waiting: [Work] = []
+  private var threadCount = 0
+  private var idleActions: [@Sendable () -> Void] = []
+
+  /// - Parameter maxThreads: at least 1.
+  init(maxThreads: Int = Int(clinux_processor_count())) {
+    self.maxThreads = max(maxThreads, 1)
+    mutex = .allocate(capacity: 1)
+    mutex.initialize(to: pthread_mutex_t())
+    pthread_mutex_init(mutex, nil)
+    wake = .allocate(capacity: 1)
+    wake.initialize(to: pthread_cond_t())
+    var attributes = pthread_condattr_t()
+    pthread_condattr_init(&attributes)
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+    pthread_cond_init(wake, &attributes)
+    pthread_condattr_destroy(&attributes)
+  }
+
+  deinit {
+    pthread_cond_destroy(wake)
+    pthread_mutex_destroy(mutex)
+    wake.deallocate()
+    mutex.deallocate()
+  }
 
   /// Takes a place, before the call gives its answer out of hand. `start` must follow.
-  /// - Throws: `tooManyLongCalls`, `requestTooLong`.
+  /// - Throws: `tooManyLongCalls`, also where the system has no thread left; `requestTooLong`.
   func reserve(requestBytes: Int) throws(RequestError) {
     if requestBytes > Self.maxRequestBytes {
       throw .requestTooLong(bytes: requestBytes, limit: Self.maxRequestBytes)
     }
-    let isFull = state.withLock { state in
-      if state.pending == Self.maxCalls { return true }
-      state.pending += 1
-      return false
+    let (isReserved, cancelled) = locked {
+      let cancelled = pendingCount == Self.maxCalls ? takeCancelled() : []
+      guard pendingCount < Self.maxCalls else { return (false, cancelled) }
+      if threadCount <= pendingCount && threadCount < maxThreads { startThread() }
+      guard threadCount > 0 else { return (false, cancelled) }
+      pendingCount += 1
+      return (true, cancelled)
     }
-    if isFull { throw .tooManyLongCalls(limit: Self.maxCalls) }
+    // What they hold is released outside the lock.
+    withExtendedLifetime(cancelled) {}
+    if !isReserved { throw .tooManyLongCalls(limit: Self.maxCalls) }
   }
 
-  /// Does the work on another thread, and frees the place.
-  func start(_ work: @escaping @Sendable () -> Void) {
-    Task.detached {
-      work()
-      self.release()
+  /// Does the work on another thread in its turn, and frees the place.
+  /// - Parameter isCancelled: whether the work need not be started any more.
+  func start(
+    isCancelled: @escaping @Sendable () -> Bool = { false }, _ work: @escaping @Sendable () -> Void
+  ) {
+    locked {
+      waiting.append(Work(isCancelled: isCancelled, run: work))
+      pthread_cond_signal(wake)
     }
   }
 
-  /// Returns when no call is under way.
-  func finish() async {
+  /// Waits until no call is under way.
+  /// - Returns: `false`: there still are some, and the time is up.
+  func finish(within limit: Duration) async -> Bool {
     await withCheckedContinuation { continuation in
-      let isIdle = state.withLock { state in
-        if state.pending > 0 { state.waiters.append(continuation) }
-        return state.pending == 0
+      let first = FirstAnswer(continuation)
+      let timer = Task {
+        if (try? await Task.sleep(for: limit)) != nil { first.resume(false) }
       }
-      if isIdle { continuation.resume() }
+      whenIdle {
+        first.resume(true)
+        timer.cancel()
+      }
+    }
+  }
+
+  /// Runs the action once when no call is under way: at once, or on the thread of the last call.
+  func whenIdle(_ action: @escaping @Sendable () -> Void) {
+    let isIdle = locked {
+      if pendingCount > 0 { idleActions.append(action) }
+      return pendingCount == 0
+    }
+    if isIdle { action() }
+  }
+
+  // MARK: Inside
+
+  private func locked<Value>(_ body: () -> Value) -> Value {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    return body()
+  }
+
+  private func takeCancelled() -> [Work] {
+    var cancelled: [Work] = []
+    waiting.removeAll { work in
+      guard work.isCancelled() else { return false }
+      cancelled.append(work)
+      return true
+    }
+    pendingCount -= cancelled.count
+    return cancelled
+  }
+
+  private func startThread() {
+    var thread = pthread_t()
+    let context = Unmanaged.passRetained(self)
+    let code = pthread_create(
+      &thread, nil,
+      { context in
+        Unmanaged<LongCalls>.fromOpaque(context!).takeRetainedValue().runThread()
+        return nil
+      }, context.toOpaque())
+    guard code == 0 else { return context.release() }
+    pthread_detach(thread)
+    threadCount += 1
+  }
+
+  private func runThread() {
+    clinux_name_thread("long-call")
+    while let work = next() {
+      if !work.isCancelled() { work.run() }
+      release()
+    }
+  }
+
+  /// The next call in its turn; `nil`: the thread has ended.
+  private func next() -> Work? {
+    locked {
+      guard waiting.isEmpty else { return waiting.removeFirst() }
+      var until = timespec()
+      clock_gettime(CLOCK_MONOTONIC, &until)
+      until.tv_sec += Self.idleSeconds
+      while waiting.isEmpty {
+        let isLate = pthread_cond_timedwait(wake, mutex, &until) == ETIMEDOUT
+        // A place that is taken is about to be used: then it waits on.
+        if isLate && waiting.isEmpty && pendingCount < threadCount {
+          threadCount -= 1
+          return nil
+        }
+      }
+      return waiting.removeFirst()
     }
   }
 
   private func release() {
-    let waiters = state.withLock { state in
-      state.pending -= 1
-      guard state.pending == 0 else { return [CheckedContinuation<Void, Never>]() }
-      defer { state.waiters = [] }
-      return state.waiters
+    let actions = locked {
+      pendingCount -= 1
+      guard pendingCount == 0 else { return [@Sendable () -> Void]() }
+      defer { idleActions = [] }
+      return idleActions
     }
-    for waiter in waiters { waiter.resume() }
+    for action in actions { action() }
   }
 }
 
+/// Answers whoever waits, once. Safe to use from any thread.
+private final class FirstAnswer: Sendable {
+  private let continuation: Mutex<CheckedContinuation<Bool, Never>?>
+  init(_ continuation: CheckedContinuation<Bool, Never>) {
+    self.continuation = Mutex(continuation)
+  }
+
+  func resume(_ value: Bool) { continuation.withLock { $0.take() }?.resume(returning: value) }
+}
+
 /// What a call beside the loops takes with it: the loop's copy of the request dies with its tick.
+/// What its connection sends behind it waits for its answer, so that nothing overtakes it, and one
+/// connection has one such call under way at most.
 struct LongCall: Sendable {
   let payload: [UInt8]
   let deferred: DeferredResponse
@@ -77,18 +208,24 @@ struct LongCall: Sendable {
   ) {
     self.payload = [UInt8](payload)
     maxMessageBytes = response.maxMessageBytes
-    deferred = response.deferred()
+    deferred = response.deferred(isExclusive: true)
     engine = scope.engine.any
     limits = scope.limits
   }
 
-  /// Reads the request once more, which the loop has found good, and executes it, unless nobody
-  /// waits for the answer any more.
+  /// Executes the call in its turn, in a place that was reserved.
+  func start(
+    on longCalls: LongCalls,
+    _ body: @escaping @Sendable (UnsafeRawBufferPointer, StoreScope) throws(RequestError) -> Void
+  ) {
+    longCalls.start(isCancelled: { deferred.isCancelled }) { execute(body) }
+  }
+
+  /// Reads the request once more, which the loop has found good, and executes it.
   /// - Parameter body: answers; it gets a scope of its own with an empty reply arena.
-  func execute(
+  private func execute(
     _ body: (UnsafeRawBufferPointer, StoreScope) throws(RequestError) -> Void
   ) {
-    if deferred.isCancelled { return }
     let arena = Arena(blockBytes: 4 << 10, retainedBytes: 0)
     let scope = StoreScope(engine: engine, arena: arena, limits: limits)
     scope.reply.budgetBytes = maxMessageBytes - ReplyMessage.fixedBytes

@@ -64,10 +64,8 @@ final class ScanHandler: InlineHandler {
   ) throws(RequestError) {
     try longCalls.reserve(requestBytes: payload.count)
     let call = LongCall(payload, &response, scope)
-    longCalls.start {
-      call.execute { payload, scope throws(RequestError) in
-        Self.scan(try ScanPlan(payload, scope), scope, call.deferred)
-      }
+    call.start(on: longCalls) { payload, scope throws(RequestError) in
+      Self.scan(try ScanPlan(payload, scope), scope, call.deferred)
     }
   }
 
