@@ -61,7 +61,7 @@ import Testing
     }
   }
 
-  @Test("Short calls overtake a long scan on the same connection")
+  @Test("Calls behind a long scan on the same connection are answered after it")
   func longScan() async throws {
     try await TestServer.with { server in
       let wire = try server.connect()
