@@ -109,7 +109,7 @@ struct DrainTests {
     ) { server in
       let client = try server.connect()
       try client.send(
-        Wire.request(method: "Later", timeoutNanos: 1_000_000) + LaterHandler.request(3))
+        Wire.request(method: "Later", timeoutNanos: 50_000_000) + LaterHandler.request(3))
       client.finishSending()
       #expect(try client.receiveUntilClosed().map(\.code) == [.deadlineExceeded])
       for (response, _) in shelf.take(2) { while !response.isCancelled { sched_yield() } }
