@@ -297,6 +297,9 @@ extension PushCommand {
   public var maxPageBytes = 1 << 20
   /// Goes on after this key (before it, in reverse). It never widens `range`.
   public var resumeAfter: UnsafeRawBufferPointer?
+  /// Asked now and then, while no lock is held: where it says `true`, nobody waits for the page any
+  /// more, and it ends where it is.
+  public var isCancelled: (() -> Bool)?
   /// The first page of up to 100 entries.
   @inlinable public init(range: KeyRangeRef) { self.range = range }
 }

@@ -1,6 +1,6 @@
 /// A compiled pattern over keys. Safe to use from any thread.
 ///
-/// Both kinds take time linear in the key, whatever the pattern: a scan runs on an event loop.
+/// Both kinds take time linear in the key, whatever the pattern.
 public final class KeyPattern: Sendable {
   /// How a pattern is written.
   public enum Kind: UInt8, Sendable, Hashable {

@@ -75,7 +75,9 @@ final class ScanHandler: InlineHandler {
     do throws(StoreError) {
       var pattern: KeyPattern?
       if let kind = plan.patternKind { pattern = try KeyPattern(kind, plan.pattern) }
-      let answer = try scope.engine.any.scan(plan.command(pattern), scope.reply) {
+      var command = plan.command(pattern)
+      command.isCancelled = { deferred.isCancelled }
+      let answer = try scope.engine.any.scan(command, scope.reply) {
         let tokens = plan.tokens
         return { Self.answer(deferred, $0, tokens) }
       }

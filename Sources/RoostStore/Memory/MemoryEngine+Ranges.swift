@@ -11,18 +11,58 @@ extension MemoryEngine {
     let revision = shards.currentRevision
     var page = ScanPage(command, reply, stepMillis: time.stepMillis)
     var merge = ShardMerge(shards, reverse: command.reverse, memory: reply)
-    var outcome = ScanPage.Outcome.sliceDone
-    while outcome == .sliceDone {
-      shards.lock(shards.all)
-      merge.refresh { page.isBefore($0) }
-      outcome = page.fill(&merge, now: time.now, maxExamined: Self.keysPerSlice)
-      showAll(reply)
-      shards.unlock(shards.all)
-    }
+    let outcome =
+      if let pattern = page.matching {
+        fill(&page, &merge, matching: pattern, reply)
+      } else {
+        fill(&page, &merge, reply)
+      }
     return .now(
       ScanResult(
         entries: page.found, resumeAfter: outcome == .pageFull ? page.resumeAfter : nil,
         examined: page.examined, revision: revision))
+  }
+
+  private func fill(
+    _ page: inout ScanPage, _ merge: inout ShardMerge, _ reply: ReplyArena
+  ) -> ScanPage.Outcome {
+    while true {
+      shards.lock(shards.all)
+      merge.refresh { page.isBefore($0) }
+      let outcome = page.fill(&merge, now: time.now, maxExamined: Self.keysPerSlice)
+      showAll(reply)
+      shards.unlock(shards.all)
+      if outcome != .sliceDone { return outcome }
+      page.stopIfCancelled()
+    }
+  }
+
+  /// Locks the shards to copy the next keys, and again to read the entries of those that match: a
+  /// pattern may take longer for a slice than anybody should wait for a lock.
+  private func fill(
+    _ page: inout ScanPage, _ merge: inout ShardMerge, matching pattern: KeyPattern,
+    _ reply: ReplyArena
+  ) -> ScanPage.Outcome {
+    var slice = KeySlice(memory: reply)
+    while true {
+      shards.lock(shards.all)
+      merge.refresh { page.isBefore($0) }
+      let copied = page.copyKeys(&merge, to: &slice, now: time.now)
+      showAll(reply)
+      shards.unlock(shards.all)
+      if copied != .sliceDone { return copied }
+      while slice.hasMore {
+        page.match(&slice, pattern, shards.hasher)
+        // What did not match was shown when it was copied.
+        let locked = slice.matches > 0 ? shards.all : ShardSet()
+        shards.lock(locked)
+        let read = page.readMatches(&slice, shards, now: time.now)
+        showAll(reply)
+        shards.unlock(locked)
+        if read != .sliceDone { return read }
+      }
+      if slice.endsRange { return .rangeDone }
+    }
   }
 
   public func count(

@@ -4,8 +4,8 @@ import Synchronization
 /// The volatile engine: a sharded table in memory with an ordered key index.
 ///
 /// Single-key commands lock one shard; `batchGet` and `transact` lock theirs together, in
-/// ascending order; what concerns a range locks all, a scan in slices. Every command is
-/// answered at once. Revisions start at the wall clock's microseconds.
+/// ascending order; what concerns a range locks all, a scan in slices, and never while it matches
+/// a pattern. Every command is answered at once. Revisions start at the wall clock's microseconds.
 public final class MemoryEngine: StorageEngine {
   /// The longest lifetime of a key: ten years. A longer one is cut to it.
   public static let maxLifetimeMillis: Int64 = 10 * 36_525 * 864_000
