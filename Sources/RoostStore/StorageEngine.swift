@@ -29,8 +29,8 @@ public protocol StorageEngine: AnyObject, Sendable {
   /// Brings the entry that `hash` most likely means towards the cache, after `prefetchSlot`.
   func prefetchEntry(_ hash: UInt64)
 
-  /// Reads a key; `nil` where it is absent or has expired. A value that does not fit the answer
-  /// is omitted.
+  /// Reads a key; `nil` where it is absent or has expired. Throws `valueTooLarge` where the value
+  /// does not fit the answer, which only a list's can be too large for.
   func get(
     _ command: GetCommand, _ reply: ReplyArena, later: Later<EntryRef?>
   ) throws(StoreError) -> Answer<EntryRef?>

@@ -12,6 +12,8 @@ public enum StoreError: Error, Sendable, Hashable {
   case durabilityUnavailable(WriteDurability)
   /// The answer could not be sent, so nothing was done.
   case replyTooLarge(bytes: Int, limit: Int)
+  /// The value that was asked for does not fit an answer. `items`: of a list.
+  case valueTooLarge(bytes: Int, items: Int?, limit: Int)
   case listTooLong(items: Int, limit: Int)
   case listTooLarge(bytes: Int, limit: Int)
   case rangeTooLarge(keys: Int64, limit: Int)

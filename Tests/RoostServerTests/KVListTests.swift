@@ -103,8 +103,14 @@ import Testing
       let whole = ListRangeRequest(key: key, start: 0, stop: -1)
       #expect(await code { try await kv.listRange(whole) } == .resourceExhausted)
       #expect(try await kv.listRange(ListRangeRequest(key: key)).length == 5)
-      let get = try #require(try await kv.get("l").entry)
-      #expect(get.valueOmitted && get.value == nil)
+      let error = await #expect(throws: RPCError.self) { try await kv.get("l") }
+      #expect(error?.code == .resourceExhausted)
+      let message = error?.message ?? ""
+      #expect(message.contains("5 items") && message.contains("ListRange"), "\(message)")
+      let bare = try await kv.get(GetRequest(key: key, keysOnly: true))
+      #expect(bare.found && bare.entry?.valueOmitted == false)
+      let batch = try await kv.batchGet(BatchGetRequest(keys: [key]))
+      #expect(batch.results.first?.entry?.valueOmitted == true)
       #expect(try await kv.pop(PopRequest(key: key, count: 3)).items.count == 3)
     }
   }

@@ -14,6 +14,8 @@ import Testing
       (.wrongType(found: .text, needed: .list), .failedPrecondition),
       (.counterOverflow, .outOfRange), (.durabilityUnavailable(.synced), .failedPrecondition),
       (.replyTooLarge(bytes: 9, limit: 8), .resourceExhausted),
+      (.valueTooLarge(bytes: 9, items: nil, limit: 8), .resourceExhausted),
+      (.valueTooLarge(bytes: 9, items: 3, limit: 8), .resourceExhausted),
       (.listTooLong(items: 9, limit: 8), .resourceExhausted),
       (.listTooLarge(bytes: 9, limit: 8), .resourceExhausted),
       (.rangeTooLarge(keys: 9, limit: 8), .resourceExhausted),

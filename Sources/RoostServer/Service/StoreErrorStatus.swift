@@ -29,6 +29,8 @@ extension StoreError {
         .resourceExhausted,
         "the answer takes \(bytes) bytes or more, the limit is \(limit): nothing was done, "
           + "ask for less at once")
+    case .valueTooLarge(let bytes, let items, let limit):
+      RPCError(.resourceExhausted, Self.tooLarge(bytes: bytes, items: items, limit: limit))
     case .listTooLong(let items, let limit):
       RPCError(
         .resourceExhausted, "the list would have \(items) items, the limit is \(limit)")
@@ -51,6 +53,15 @@ extension StoreError {
     case .stepFailed(let index, let error):
       RPCError(error.status.code, "step \(index) failed, nothing was done: \(error.status.message)")
     }
+  }
+
+  private static func tooLarge(bytes: Int, items: Int?, limit: Int) -> String {
+    guard let items else {
+      return "the value has \(bytes) bytes, an answer holds \(limit): only keys_only can show it"
+    }
+    return "the list has \(items) items and \(bytes) bytes, an answer holds"
+      + " \(ReplyArena.maxItems) items and \(limit) bytes: read it in parts with ListRange, or"
+      + " without its value with keys_only"
   }
 }
 

@@ -2,7 +2,7 @@
 extension ReplyArena {
   /// More items than these are not put into one answer: copying them would hold the lock, and
   /// the event loop, for more than a millisecond.
-  static var maxItems: Int { 100_000 }
+  public static var maxItems: Int { 100_000 }
 
   /// A record's metadata, and its value where it is asked for and fits.
   @inline(__always)
@@ -17,6 +17,15 @@ extension ReplyArena {
       _ = tryCharge(ReplyCost.entry)
     }
     return entry
+  }
+
+  /// Why a record whose value was omitted is no answer by itself.
+  @inline(never)
+  func refusal(of record: Record) -> StoreError {
+    record.isList
+      ? .valueTooLarge(
+        bytes: record.list.encodedBytes, items: record.list.count, limit: budgetBytes)
+      : .valueTooLarge(bytes: record.payloadBytes, items: nil, limit: budgetBytes)
   }
 
   /// A record as it was before a write, which must not happen where this does not fit.

@@ -12,7 +12,9 @@ extension MemoryEngine {
     }
     let entry = reply.entry(
       record, keysOnly: command.keysOnly, stepMillis: time.stepMillis)
+    let refusal = entry.valueOmitted ? reply.refusal(of: record) : nil
     shards.unlock(index)
+    if let refusal { throw refusal }
     return .now(entry)
   }
 

@@ -25,19 +25,27 @@ import Testing
     #expect(store.revision == revision, sourceLocation: sourceLocation)
   }
 
-  @Test("A value larger than an answer comes omitted", arguments: EngineUnderTest.all)
+  @Test(
+    "A value larger than an answer is refused by a get, and omitted by a transaction's",
+    arguments: EngineUnderTest.all)
   func reads(engine: EngineUnderTest) throws {
     let store = engine.start()
     try store.set("key", Self.kilobyte)
     try store.push("list", [Bytes](repeating: Bytes(repeating: 1, count: 50), count: 20))
     try store.withBudget(500) {
       for key in ["key", "list"] as [Bytes] {
-        let entry = try #require(try store.get(key))
-        #expect(entry.value == nil && entry.valueOmitted && entry.revision > 0)
-        let keysOnly = try #require(try store.get(key, keysOnly: true))
-        #expect(keysOnly.value == nil && !keysOnly.valueOmitted)
+        let error = #expect(throws: StoreError.self) { try store.get(key) }
+        guard case .valueTooLarge(let bytes, let items, limit: 500) = error else {
+          Issue.record("\(String(describing: error))")
+          continue
+        }
+        #expect(bytes >= 1_000 && items == (key == "list" ? 20 : nil))
+        var entry = try #require(try store.get(key, keysOnly: true))
+        #expect(entry.value == nil && !entry.valueOmitted && entry.revision > 0)
+        entry.valueOmitted = true
         let step = try store.transact(then: [.get(key)]).results
         #expect(step == [.get(entry)])
+        #expect(try store.batchGet([key]).entries == [entry])
       }
     }
   }
@@ -151,7 +159,9 @@ import Testing
     try store.set("key", .bytes(value))
     try store.push("list", [Bytes](repeating: "12345678", count: 1_000))
     for budget in [9_999, 10_000] {
-      #expect(try store.withBudget(budget) { try store.get("key") }?.valueOmitted == true)
+      #expect(throws: StoreError.valueTooLarge(bytes: 10_000, items: nil, limit: budget)) {
+        try store.withBudget(budget) { try store.get("key") }
+      }
     }
     #expect(throws: StoreError.self) {
       try store.withBudget(10_000) { try store.listRange("list") }  // 1,000 × (8 + 2)

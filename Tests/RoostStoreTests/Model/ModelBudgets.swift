@@ -5,7 +5,7 @@ import RoostStore
 extension StoreError {
   var isReplyTooLarge: Bool {
     switch self {
-    case .replyTooLarge: true
+    case .replyTooLarge, .valueTooLarge: true
     case .stepFailed(_, let error): error.isReplyTooLarge
     default: false
     }
@@ -16,7 +16,6 @@ extension StoreAnswer {
   /// This answer without the values that `other` left out.
   func omittingValues(as other: StoreAnswer) -> StoreAnswer {
     switch (self, other) {
-    case (.get(let whole), .get(let part)): return .get(whole.omittingValue(as: part))
     case (.batchGet(var whole), .batchGet(let part)):
       guard whole.entries.count == part.entries.count else { return self }
       for index in whole.entries.indices {
