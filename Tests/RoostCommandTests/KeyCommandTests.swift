@@ -159,6 +159,28 @@ struct KeyCommandTests {
     }
   }
 
+  @Test("A list that no answer holds is said to be left out, wherever it is asked for")
+  func leavesOutLargeLists() async throws {
+    try await RunningServer.with { (server) async throws in
+      let item = [UInt8](repeating: UInt8(ascii: "x"), count: 1_000_000)
+      for _ in 0..<5 { #expect(try server.roost("push", "big", "-", input: item).status == 0) }
+      #expect(try server.roost("set", "small", "1").status == 0)
+      let get = try server.roost("get", "big")
+      #expect(get.status == 6 && get.output.isEmpty, "\(get)")
+      #expect(
+        get.errorText.contains("5 items") && get.errorText.contains("roost range"), "\(get)")
+      #expect(try server.roost("get", "big", "--keys-only", "-o", "json").status == 0)
+      let batch = try server.roost("mget", "big", "small")
+      #expect(batch.status == 6 && batch.text == "big\t(too large)\nsmall\t1\n", "\(batch)")
+      #expect(batch.errorText.contains("roost range"), "\(batch)")
+      #expect(try server.roost("mget", "big", "--keys-only").status == 0)
+      let steps = try server.roost("txn", "get big", "get small")
+      #expect(steps.status == 0 && steps.text.hasSuffix("get\tbig\t(too large)\nget\tsmall\t1\n"))
+      let json = try server.roost("txn", "get big", "-o", "json")
+      #expect(json.text.contains("\"valueOmitted\":true"), "\(json)")
+    }
+  }
+
   @Test("More keys than one batch holds are read in batches, and those too large one by one")
   func readsBatches() async throws {
     try await RunningServer.with { (server) async throws in

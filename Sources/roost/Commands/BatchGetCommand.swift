@@ -13,7 +13,8 @@ struct BatchGetCommand: StoreCommand {
     discussion: """
       A line for each key that is there: the key, a tab, the value (a list has a tab before \
       each item), with \\t, \\n, \\\\ and \\xHH for what would break the line. Missing keys are \
-      named on standard error, and the exit status is 1. - reads keys from standard input, \
+      named on standard error, and the exit status is 1. A list that is larger than any answer \
+      is shown as (too large), and the exit status is 6. - reads keys from standard input, \
       one a line, or each ended by a zero byte with --null. Up to 1,000 keys are read at one \
       instant.
 
@@ -39,15 +40,18 @@ struct BatchGetCommand: StoreCommand {
       presentation, keysOnly: keysOnly, saysFound: true, nowMillis: WallClock.nowMillis())
     let keys = try allKeys(context)
     var missingCount = 0
+    var omittedCount = 0
     for start in stride(from: 0, to: keys.count, by: Self.batchKeyCount) {
       let batch = Array(keys[start..<min(start + Self.batchKeyCount, keys.count)])
       let entries = try await EntryFetcher(context).entries(batch, keysOnly: keysOnly)
       try context.output.write(printer.rendered(Array(zip(batch, entries).map { ($0, $1) })))
+      omittedCount += entries.count { $0?.valueOmitted == true && !keysOnly }
       for (key, entry) in zip(batch, entries) where entry == nil {
         missingCount += 1
         if presentation.format != .json { context.noteMissing(key) }
       }
     }
+    if omittedCount > 0 { return .exhausted }
     return missingCount == 0 ? .success : .notFound
   }
 

@@ -47,7 +47,7 @@ struct EntryFetcher {
         GetRequest(key: entry.key), options: context.callOptions)
       guard response.found, var fetched = response.entry else { return nil }
       fetched.key = entry.key
-      if !fetched.valueOmitted { return fetched }
+      return fetched
     } catch let error as RPCError where error.code == .resourceExhausted {
       // Larger than an answer: below.
     }

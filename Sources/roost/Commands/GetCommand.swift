@@ -1,5 +1,6 @@
 import ArgumentParser
 import RoostAPI
+import TTRPC
 
 /// `roost get`
 struct GetCommand: StoreCommand {
@@ -30,8 +31,14 @@ struct GetCommand: StoreCommand {
 
   func execute(_ context: CommandContext) async throws -> ExitStatus {
     let key = try context.arguments.key(key)
-    let response = try await context.kv.get(
-      GetRequest(key: key, keysOnly: keysOnly), options: context.callOptions)
+    let request = GetRequest(key: key, keysOnly: keysOnly)
+    let response: GetResponse
+    do {
+      response = try await context.kv.get(request, options: context.callOptions)
+    } catch let error as RPCError where error.code == .resourceExhausted {
+      throw CommandFailure(
+        .exhausted, error.message, advice: "Read it in parts: roost len KEY, roost range KEY 0 999")
+    }
     guard response.found, var entry = response.entry else {
       let presentation = context.presentation()
       if presentation.format == .json { try write([(key, nil)], presentation, context) }
@@ -39,11 +46,6 @@ struct GetCommand: StoreCommand {
       return .notFound
     }
     entry.key = key
-    if entry.valueOmitted, !keysOnly {
-      throw CommandFailure(
-        .exhausted, "the list is too large for one answer",
-        advice: "Read it in parts: roost len KEY, roost range KEY 0 999")
-    }
     let presentation = context.presentation()
     switch presentation.format {
     case .json, .table: try write([(key, entry)], presentation, context)

@@ -33,7 +33,7 @@ struct EntryPrinter {
 
   private func simple(_ entry: Entry) -> [UInt8] {
     var fields = [presentation.cell(entry.key)]
-    if !keysOnly { fields += presentation.cells(entry.value) }
+    if !keysOnly { fields += presentation.cells(entry) }
     return Array(fields.joined(separator: "\t").utf8) + [0x0a]
   }
 
@@ -79,7 +79,7 @@ struct EntryPrinter {
   }
 
   private func value(_ entry: Entry) -> String {
-    entry.valueOmitted ? "(large)" : presentation.tableCell(entry.value)
+    entry.valueOmitted ? Presentation.omittedValue : presentation.tableCell(entry.value)
   }
 
   private func lifetime(_ entry: Entry) -> String {

@@ -17,6 +17,14 @@ struct Presentation: Sendable {
     isHex ? HexText.text(bytes) : EscapedText.line(bytes)
   }
 
+  /// Stands for a value that did not fit the answer.
+  static let omittedValue = "(too large)"
+
+  /// The fields of an entry's value within a line.
+  func cells(_ entry: Entry) -> [String] {
+    entry.valueOmitted ? [Self.omittedValue] : cells(entry.value)
+  }
+
   /// The fields of a value within a line: one, or for a list one for each item.
   func cells(_ value: Value?) -> [String] {
     switch value?.kind {

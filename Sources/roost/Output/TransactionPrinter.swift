@@ -54,7 +54,7 @@ struct TransactionPrinter {
   private func cells(_ result: OperationResult) -> [String] {
     switch result.kind {
     case .get(let response):
-      response.found ? presentation.cells(response.entry?.value) : ["(not found)"]
+      response.found ? response.entry.map(presentation.cells) ?? [] : ["(not found)"]
     case .set(let response): [response.created ? "created" : "replaced"]
     case .delete(let response): [response.deleted ? "deleted" : "(not found)"]
     case .increment(let response): [String(response.value)]
