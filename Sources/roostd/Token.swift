@@ -7,7 +7,7 @@ struct Token: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Make, list and revoke the tokens of a data directory.",
     discussion: """
-      A running server takes over changes within a second.
+      A running server takes over changes within two seconds.
 
       Examples:
         roostd token create --name billing --grant read,write:invoice: --ttl 90d

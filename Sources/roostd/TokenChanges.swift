@@ -20,7 +20,7 @@ struct TokenList: ParsableCommand {
   func run() throws {
     let directory = try place.dataDirectory()
     let listing = try reporting { try TokenListing(dataDirectory: directory) }
-    answer(output == .json ? listing.json() : listing.table())
+    try answer(output == .json ? listing.json() : listing.table())
   }
 }
 
@@ -28,8 +28,10 @@ struct TokenList: ParsableCommand {
 struct TokenRevoke: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "revoke",
-    abstract: "Make tokens invalid at once. Exits 1 where there is no such token.",
+    abstract: "Make tokens invalid. Exits 1 where there is no such token.",
     discussion: """
+      A running server refuses them within two seconds.
+
       Examples:
         roostd token revoke 8m3k0q7d
       """)

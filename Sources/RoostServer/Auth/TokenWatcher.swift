@@ -1,7 +1,7 @@
 import ServiceLifecycle
 
 /// Takes over changes of `tokens.json` while the server runs, and notes when tokens were used.
-/// `roostd token revoke` takes effect within `interval`.
+/// `roostd token revoke` takes effect at the next look, which by default is within two seconds.
 public struct TokenWatcher: Service {
   /// How often the file is looked at.
   public static let defaultInterval = Duration.seconds(1)
