@@ -21,16 +21,33 @@ func failure(_ status: ExitCode, _ message: String) -> ExitCode {
 }
 
 /// Writes one line to standard error, waiting for as long as it takes.
-func say(_ line: String) { writeAll(line + "\n", to: STDERR_FILENO) }
+func say(_ line: String) {
+  // Nobody is left to be told where standard error cannot be written.
+  try? writeAll(line + "\n", to: STDERR_FILENO)
+}
 
 /// Writes text to standard output, waiting for as long as it takes.
-func answer(_ text: String) { writeAll(text + "\n", to: STDOUT_FILENO) }
+/// - Parameter consequence: what else there is to say where it cannot be written.
+/// - Throws: `ExitStatus.inputOutput`, having said why.
+func answer(_ text: String, otherwise consequence: String? = nil) throws {
+  do {
+    try writeAll(text + "\n", to: STDOUT_FILENO)
+  } catch {
+    let reason = "standard output cannot be written: \(String(cString: strerror(error.number)))"
+    throw failure(
+      ExitStatus.inputOutput, consequence.map { "\(reason)\nroostd: \($0)" } ?? reason)
+  }
+}
 
-private func writeAll(_ text: String, to descriptor: Int32) {
+private struct WriteError: Error {
+  let number: Int32
+}
+
+private func writeAll(_ text: String, to descriptor: Int32) throws(WriteError) {
   var rest = Array(text.utf8)[...]
   while !rest.isEmpty {
     let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-    if count < 0 && errno != EINTR { return }
+    if count < 0, errno != EINTR { throw WriteError(number: errno) }
     rest = rest.dropFirst(max(0, count))
   }
 }

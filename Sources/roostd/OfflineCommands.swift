@@ -23,12 +23,12 @@ struct Check: ParsableCommand {
     let report = try reportingLog { () throws(LogError) in try StoreFiles.check(directory) }
     let recovery = report.recovery
     for damage in recovery.damagedSnapshots { say("roostd: \(damage)") }
-    answer("entries    \(recovery.entryCount)")
-    answer("revision   \(report.revision)")
-    answer("snapshots  \(report.snapshots.count), \(recovery.damagedSnapshots.count) damaged")
-    answer("log        \(report.segmentCount) segments, \(recovery.recordCount) records")
+    try answer("entries    \(recovery.entryCount)")
+    try answer("revision   \(report.revision)")
+    try answer("snapshots  \(report.snapshots.count), \(recovery.damagedSnapshots.count) damaged")
+    try answer("log        \(report.segmentCount) segments, \(recovery.recordCount) records")
     if let cut = recovery.cut {
-      answer(
+      try answer(
         "cut        \(cut.bytes) bytes from offset \(cut.offset) of \(cut.file) on were never"
           + " durable: \(cut.reason)")
     }
@@ -60,9 +60,9 @@ struct Repair: ParsableCommand {
       try StoreFiles.repair(directory, into: into)
     }
     for loss in report.losses {
-      answer("lost  \(loss.file) at \(loss.offset), \(loss.bytes) bytes: \(loss.reason)")
+      try answer("lost  \(loss.file) at \(loss.offset), \(loss.bytes) bytes: \(loss.reason)")
     }
-    answer(
+    try answer(
       "saved \(report.copy.entryCount) entries, \(report.recordCount) records of the log,"
         + " into \(into)")
     say("Tokens are not data: copy tokens.json and admin.token yourself.")
@@ -91,7 +91,7 @@ struct Restore: ParsableCommand {
     let copy = try reportingLog { () throws(LogError) in
       try StoreFiles.restore(snapshot: snapshot, into: dataDir)
     }
-    answer("restored \(copy.entryCount) entries into \(dataDir)")
+    try answer("restored \(copy.entryCount) entries into \(dataDir)")
     say("Start it with: roostd --data-dir \(dataDir)")
   }
 }

@@ -60,11 +60,16 @@ struct TokenCreate: ParsableCommand {
       let expiry = ttl.flatMap(DurationText.parseMillis).map { now + $0 } ?? 0
       let (token, record) = try TokenFile(dataDirectory: directory).create(
         name: name, grants: grants, expiresAtMillis: expiry, nowMillis: now)
+      let lost = """
+        token \(record.id) was made all the same, and cannot be shown again: revoke it with \
+        roostd token revoke \(record.id) --data-dir \(directory), and make another
+        """
       switch output {
       case .table:
-        answer(token)
+        try answer(token, otherwise: lost)
         say("Token \(record.id) was made. This is the only time that it is shown.")
-      case .json: answer(TokenListing.json(token: token, record: record))
+      case .json:
+        try answer(TokenListing.json(token: token, record: record), otherwise: lost)
       }
     }
   }

@@ -158,6 +158,27 @@ struct RoostdCommandTests {
     #expect(try TokenFile(dataDirectory: directory.path).read()?.records.count == 1)
   }
 
+  @Test(
+    "A token that cannot be shown is an error that says how to revoke it",
+    arguments: [">/dev/full", ">&-"], ["table", "json"])
+  func unshownToken(redirection: String, format: String) async throws {
+    let ending = try await RoostdProcess.start(
+      [
+        "token", "create", "--name", "x", "--grant", "read", "-o", format, "--data-dir",
+        directory.path,
+      ], redirecting: redirection
+    ).ending()
+    #expect(ending.exitCode == 74, "\(ending)")
+    let records = try #require(try TokenFile(dataDirectory: directory.path).read()).records
+    let id = try #require(records.first { $0.name == "x" }).id
+    #expect(ending.errors.contains("standard output cannot be written"), "\(ending)")
+    #expect(ending.errors.contains("roostd token revoke \(id)"), "\(ending)")
+    let list = try await RoostdProcess.start(
+      ["token", "list", "--data-dir", directory.path], redirecting: redirection
+    ).ending()
+    #expect(list.exitCode == 74, "\(list)")
+  }
+
   @Test("A damaged, a newer and a loose tokens.json each have their exit code")
   func badTokens() async throws {
     try directory.write("{", to: "tokens.json")

@@ -24,8 +24,10 @@ final class RoostdProcess: Sendable {
     return own.deletingLastPathComponent().appending(path: "roostd").path(percentEncoded: false)
   }
 
-  /// Starts `roostd` with nothing in its environment but `environment`.
-  init(_ arguments: [String], environment: [String: String] = [:]) throws {
+  /// Starts `roostd`, or a shell that will, with nothing in its environment but `environment`.
+  init(
+    _ arguments: [String], environment: [String: String] = [:], program: String = path
+  ) throws {
     let (outRead, outWrite) = try Self.makePipe()
     let (errRead, errWrite) = try Self.makePipe()
     var actions = posix_spawn_file_actions_t()
@@ -34,11 +36,11 @@ final class RoostdProcess: Sendable {
     posix_spawn_file_actions_adddup2(&actions, outWrite, 1)
     posix_spawn_file_actions_adddup2(&actions, errWrite, 2)
     defer { posix_spawn_file_actions_destroy(&actions) }
-    var argv = ([Self.path] + arguments).map { strdup($0) } + [nil]
+    var argv = ([program] + arguments).map { strdup($0) } + [nil]
     var envp = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
     defer { for text in argv + envp { free(text) } }
     var pid: pid_t = 0
-    let code = posix_spawn(&pid, Self.path, &actions, nil, &argv, &envp)
+    let code = posix_spawn(&pid, program, &actions, nil, &argv, &envp)
     close(outWrite)
     close(errWrite)
     self.pid = pid
@@ -62,6 +64,15 @@ final class RoostdProcess: Sendable {
     _ arguments: [String], environment: [String: String] = [:]
   ) async throws -> Ending {
     try await RoostdProcess(arguments, environment: environment).ending()
+  }
+
+  /// Starts it with redirections, as a shell writes them.
+  static func start(
+    _ arguments: [String], redirecting redirections: String, environment: [String: String] = [:]
+  ) throws -> RoostdProcess {
+    try RoostdProcess(
+      ["-c", "exec \"$@\" \(redirections)", "sh", path] + arguments, environment: environment,
+      program: "/bin/sh")
   }
 
   /// Waits for a line of standard error that has `text`; `nil` where there is none in time.
