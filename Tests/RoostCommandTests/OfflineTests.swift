@@ -66,6 +66,15 @@ struct OfflineTests {
     }
   }
 
+  @Test("Input without an end is refused at the limit", .timeLimit(.minutes(1)))
+  func limitsInput() throws {
+    let script = "exec \(ChildProcess.builtProgram("roost")) set x - < /dev/zero"
+    let outcome = try ChildProcess.run(
+      "/bin/sh", ["-c".bytes, script.bytes], environment: environment)
+    #expect(outcome.status == 2)
+    #expect(outcome.errorText.contains("standard input has more than 64 MiB"), "\(outcome)")
+  }
+
   @Test("An argument that is not UTF-8 is refused rather than changed")
   func refusesInvalidUTF8() throws {
     let outcome = try ChildProcess.run(

@@ -23,26 +23,22 @@ enum ByteSource {
   private static func readAll(
     descriptor: Int32, name: String
   ) throws(UsageError) -> [UInt8] {
-    var bytes: [UInt8] = []
-    var count = 0
-    while true {
-      if bytes.count - count < 32 << 10 {
-        bytes.append(contentsOf: repeatElement(0, count: max(64 << 10, bytes.count)))
-      }
-      let length = bytes.withUnsafeMutableBytes { buffer in
-        read(descriptor, buffer.baseAddress! + count, buffer.count - count)
-      }
-      if length < 0, errno == EINTR { continue }
-      guard length >= 0 else {
-        throw UsageError("\(name) cannot be read: \(SystemText.error(errno))")
-      }
-      if length == 0 { break }
-      count += length
-      guard count <= maxBytes else {
-        throw UsageError("\(name) has more than \(maxBytes >> 20) MiB")
+    // Appended piece by piece: to grow an array in place it is filled byte by byte first.
+    return try withUnsafeTemporaryAllocation(byteCount: 64 << 10, alignment: 16) {
+      (piece) throws(UsageError) in
+      var bytes: [UInt8] = []
+      while true {
+        let length = read(descriptor, piece.baseAddress, piece.count)
+        if length < 0, errno == EINTR { continue }
+        guard length >= 0 else {
+          throw UsageError("\(name) cannot be read: \(SystemText.error(errno))")
+        }
+        if length == 0 { return bytes }
+        bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: piece[..<length]))
+        guard bytes.count <= maxBytes else {
+          throw UsageError("\(name) has more than \(maxBytes >> 20) MiB")
+        }
       }
     }
-    bytes.removeSubrange(count...)
-    return bytes
   }
 }
