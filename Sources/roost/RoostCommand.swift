@@ -51,6 +51,7 @@ struct RoostCommand: ParsableCommand {
   @OptionGroup(title: "Global options") var options: GlobalOptions
 
   static func main() async {
+    StandardStreams.fillGaps()
     // A closed pipe is then an error of `write`, which ends the command quietly.
     signal(SIGPIPE, SIG_IGN)
     let status = await run(arguments: CommandLineBytes.arguments())
@@ -67,9 +68,9 @@ struct RoostCommand: ParsableCommand {
       report(CommandFailure(.usage, error.message), style)
       return .usage
     } catch {
-      return reportParsing(error)
+      return reportParsing(error, style)
     }
-    guard let command = command as? any StoreCommand else { return runBuiltIn(command) }
+    guard let command = command as? any StoreCommand else { return runBuiltIn(command, style) }
     let context = CommandContext(options: command.options)
     do {
       let status = try await command.execute(context)
@@ -81,23 +82,34 @@ struct RoostCommand: ParsableCommand {
   }
 
   /// `roost help` and the like, which answer by throwing their text.
-  private static func runBuiltIn(_ command: any ParsableCommand) -> ExitStatus {
+  private static func runBuiltIn(
+    _ command: any ParsableCommand, _ style: TerminalStyle
+  ) -> ExitStatus {
     var command = command
     do {
       try command.run()
       return .success
     } catch {
-      return reportParsing(error)
+      return reportParsing(error, style)
     }
   }
 
-  private static func reportParsing(_ error: any Error) -> ExitStatus {
-    let text = fullMessage(for: error) + "\n"
+  /// Writes help to standard output, and what is wrong with the words to standard error.
+  private static func reportParsing(
+    _ error: any Error, _ style: TerminalStyle
+  ) -> ExitStatus {
     let isHelp = exitCode(for: error) == .success
+    let text = fullMessage(for: error) + "\n"
     var sink = ByteSink(descriptor: isHelp ? STDOUT_FILENO : STDERR_FILENO)
-    // Without a reader there is nobody to tell.
-    try? sink.write(text)
-    try? sink.flush()
+    do {
+      try sink.write(text)
+      try sink.flush()
+    } catch let failure as CommandFailure {
+      report(failure, style)
+      return isHelp ? failure.status : .usage
+    } catch {
+      // Without a reader there is nobody to tell.
+    }
     return isHelp ? .success : .usage
   }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import RoostServer
 
 /// The server's program.
@@ -24,4 +25,11 @@ struct Roostd: AsyncParsableCommand {
     version: RoostVersion.current,
     subcommands: [Serve.self, Token.self, Check.self, Repair.self, Restore.self],
     defaultSubcommand: Serve.self)
+
+  static func main() async {
+    StandardStreams.fillGaps()
+    // A peer, or a reader of the output, that has gone is an error of one write, not the end.
+    signal(SIGPIPE, SIG_IGN)
+    await main(nil)
+  }
 }

@@ -28,8 +28,6 @@ struct Serve: AsyncParsableCommand {
         format: configuration.logFormat, level: configuration.logLevel))
     let logger = Logger(label: "roostd")
     for warning in outcome.warnings { logger.warning("\(warning)") }
-    // A peer or a reader of the log that has gone is an error of one write, not the end.
-    signal(SIGPIPE, SIG_IGN)
     OpenFiles.raiseLimit(for: configuration, logger)
     try reporting { try prepareDataDirectory(configuration, logger) }
     let tokens = try reporting { try openTokens(configuration, logger) }

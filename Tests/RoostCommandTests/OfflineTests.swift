@@ -75,6 +75,15 @@ struct OfflineTests {
     #expect(outcome.errorText.contains("standard input has more than 64 MiB"), "\(outcome)")
   }
 
+  @Test("A standard output that is not there is reported", arguments: ["call --list", "--help"])
+  func reportsMissingOutput(arguments: String) throws {
+    let script = "exec \(ChildProcess.builtProgram("roost")) \(arguments) >&-"
+    let outcome = try ChildProcess.run(
+      "/bin/sh", ["-c".bytes, script.bytes], environment: environment)
+    #expect(outcome.status == 7)
+    #expect(outcome.errorText.contains("standard output cannot be written"), "\(outcome)")
+  }
+
   @Test("An argument that is not UTF-8 is refused rather than changed")
   func refusesInvalidUTF8() throws {
     let outcome = try ChildProcess.run(

@@ -114,6 +114,24 @@ struct ServerCommandTests {
     }
   }
 
+  @Test("Without a standard output nothing is sent to the server in its place")
+  func reportsMissingOutput() async throws {
+    try await RunningServer.with { (server) async throws in
+      #expect(try server.roost("set", "k", "v").status == 0)
+      let script = "exec \(ChildProcess.builtProgram("roost")) get k"
+      for redirection in [">&-", "<&- >&-"] {
+        let outcome = try ChildProcess.run(
+          "/bin/sh", ["-c".bytes, "\(script) \(redirection)".bytes],
+          environment: server.environment)
+        #expect(outcome.status == 7, "\(outcome)")
+        #expect(outcome.errorText.contains("standard output cannot be written"), "\(outcome)")
+      }
+      let silent = try ChildProcess.run(
+        "/bin/sh", ["-c".bytes, "\(script) 2>&-".bytes], environment: server.environment)
+      #expect(silent.status == 0 && silent.text == "v\n", "\(silent)")
+    }
+  }
+
   @Test("A request over the server's limits ends with status 2 or 6")
   func reportsLimits() async throws {
     try await RunningServer.with(["--max-memory", "1MiB"]) { (server) async throws in

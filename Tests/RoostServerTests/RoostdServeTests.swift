@@ -52,6 +52,28 @@ struct RoostdServeTests {
     #expect(try adminToken() == token)
   }
 
+  @Test("Without standard streams no file and no connection takes their place")
+  func closedStreams() async throws {
+    let socket = directory.file("s")
+    let server = try RoostdProcess.start(
+      [
+        "--data-dir", directory.file("data"), "--listen", "unix://\(socket)", "--log-level",
+        "trace",
+      ], redirecting: "<&- >&- 2>&-")
+    let deadline = ContinuousClock.now + .seconds(30)
+    while access(socket, F_OK) != 0, ContinuousClock.now < deadline {
+      try await Task.sleep(for: .milliseconds(5))
+    }
+    let names = try (0...2).map { number in
+      try FileManager.default.destinationOfSymbolicLink(
+        atPath: "/proc/\(server.pid)/fd/\(number)")
+    }
+    #expect(names == ["/dev/null", "/dev/null", "/dev/null"])
+    #expect(try whoAmI("unix://\(socket)", token: try adminToken()) == .ok)
+    server.signal(SIGTERM)
+    #expect(await server.ending().exitCode == 0)
+  }
+
   @Test(
     "SIGTERM answers what has arrived, and exits 0, whatever is connected", .timeLimit(.minutes(1)))
   func drain() async throws {
