@@ -62,13 +62,16 @@ struct RoostCommand: ParsableCommand {
   static func run(arguments: Result<[String], UsageError>) async -> ExitStatus {
     let style = Terminal(environment: .process).errorStyle
     let command: any ParsableCommand
+    var words: [String] = []
     do {
-      command = try parseAsRoot(ArgumentOrder.normalized(try arguments.get()))
+      words = try arguments.get()
+      try checkHelp(words)
+      command = try parseAsRoot(ArgumentOrder.normalized(words))
     } catch let error as UsageError {
       report(CommandFailure(.usage, error.message), style)
       return .usage
     } catch {
-      return reportParsing(error, style)
+      return reportParsing(error, words, style)
     }
     guard let command = command as? any StoreCommand else { return runBuiltIn(command, style) }
     let context = CommandContext(options: command.options)
@@ -90,16 +93,26 @@ struct RoostCommand: ParsableCommand {
       try command.run()
       return .success
     } catch {
-      return reportParsing(error, style)
+      return reportParsing(error, [], style)
     }
+  }
+
+  /// `help` with an unknown command would show the help of `roost` itself.
+  private static func checkHelp(_ words: [String]) throws(UsageError) {
+    let plain = words.filter { !$0.hasPrefix("-") }
+    guard plain.count > 1, plain[0] == "help" else { return }
+    let commands = configuration.groupedSubcommands.flatMap(\.subcommands)
+    if commands.contains(where: { $0._commandName == plain[1] }) || plain[1] == "help" { return }
+    throw UsageError("there is no command '\(plain[1])': roost --help lists them")
   }
 
   /// Writes help to standard output, and what is wrong with the words to standard error.
   private static func reportParsing(
-    _ error: any Error, _ style: TerminalStyle
+    _ error: any Error, _ words: [String], _ style: TerminalStyle
   ) -> ExitStatus {
     let isHelp = exitCode(for: error) == .success
-    let text = fullMessage(for: error) + "\n"
+    var text = fullMessage(for: error) + "\n"
+    if !isHelp, let hint = ArgumentOrder.hint(words) { text += "  \(hint)\n" }
     var sink = ByteSink(descriptor: isHelp ? STDOUT_FILENO : STDERR_FILENO)
     do {
       try sink.write(text)

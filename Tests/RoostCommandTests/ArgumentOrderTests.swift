@@ -38,11 +38,16 @@ struct ArgumentOrderTests {
   @Test("The options that take a value are those that the commands declare")
   func knowsValueOptions() throws {
     var declared: Set<String> = []
+    var flags: Set<String> = []
     for subcommand in RoostCommand.configuration.subcommands + RoostCommand.grouped {
       let script = subcommand.helpMessage(columns: 400)
       for line in script.split(separator: "\n") where line.hasPrefix("  -") {
         let head = line.split(separator: "  ", omittingEmptySubsequences: true)[0]
-        guard head.contains("<") else { continue }
+        guard head.contains("<") else {
+          flags.formUnion(
+            head.split(whereSeparator: { $0 == "," || $0 == " " || $0 == "/" }).map(String.init))
+          continue
+        }
         for word in head.split(whereSeparator: { $0 == "," || $0 == " " || $0 == "/" })
         where word.hasPrefix("-") {
           declared.insert(String(word))
@@ -52,6 +57,21 @@ struct ArgumentOrderTests {
     #expect(declared.subtracting(ArgumentOrder.valueOptions) == [])
     let builtIn: Set = ["--generate-completion-script"]
     #expect(ArgumentOrder.valueOptions.subtracting(declared).subtracting(builtIn) == [])
+    #expect(flags == ArgumentOrder.flags)
+  }
+
+  @Test(
+    "A word with a dash that is no option is pointed out",
+    arguments: [
+      ("get -key", "-key"), ("set k -x", "-x"), ("set k --value", "--value"),
+      ("push l -a --front", "-a"), ("mget a -b", "-b"), ("get k --bogus=1", "--bogus=1"),
+      ("get", nil), ("set k v --ttl -x", nil), ("set k --file=-x --hex", nil),
+      ("set k -- -x", nil), ("incr k -5 -0 -o json", nil), ("get a -", nil),
+    ] as [(String, String?)])
+  func hints(line: String, word: String?) {
+    let hint = ArgumentOrder.hint(line.split(separator: " ").map(String.init))
+    #expect((hint == nil) == (word == nil), "\(String(describing: hint))")
+    if let word { #expect(hint?.contains("needs -- in front of it: roost get -- \(word)") == true) }
   }
 
   @Test("Negative numbers reach the commands")

@@ -66,6 +66,25 @@ struct OfflineTests {
     }
   }
 
+  @Test("An argument that begins with a dash is refused with the way to write it")
+  func hintsAtDashes() throws {
+    for arguments in [["get", "-key"], ["set", "k", "-key"], ["push", "l", "-key"]] {
+      let outcome = try ChildProcess.run(
+        ChildProcess.builtProgram("roost"), arguments.map(\.bytes), environment: environment)
+      #expect(outcome.status == 2 && outcome.output.isEmpty, "\(arguments)")
+      #expect(outcome.errorText.contains("-- -key"), "\(outcome)")
+    }
+    #expect(try !roost("get").errorText.contains("--  "))
+  }
+
+  @Test("Help for a command that there is not ends with status 2")
+  func refusesUnknownHelp() throws {
+    let outcome = try roost("help", "bogus")
+    #expect(outcome.status == 2 && outcome.output.isEmpty)
+    #expect(outcome.errorText.contains("there is no command 'bogus'"), "\(outcome)")
+    #expect(try roost("help", "help").status == 0)
+  }
+
   @Test("Input without an end is refused at the limit", .timeLimit(.minutes(1)))
   func limitsInput() throws {
     let script = "exec \(ChildProcess.builtProgram("roost")) set x - < /dev/zero"

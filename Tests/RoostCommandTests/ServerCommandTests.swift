@@ -132,6 +132,16 @@ struct ServerCommandTests {
     }
   }
 
+  @Test("A wrong token in a request is not looked for elsewhere")
+  func blamesTheRequest() async throws {
+    try await RunningServer.with { (server) async throws in
+      let outcome = try server.roost("call", "Auth/Bind", "-d", "{\"token\":\"x\"}")
+      #expect(outcome.status == 3, "\(outcome)")
+      #expect(outcome.errorText.contains("The token came from the request."), "\(outcome)")
+      #expect(!outcome.errorText.contains("admin.token"), "\(outcome)")
+    }
+  }
+
   @Test("A request over the server's limits ends with status 2 or 6")
   func reportsLimits() async throws {
     try await RunningServer.with(["--max-memory", "1MiB"]) { (server) async throws in

@@ -73,8 +73,16 @@ struct CallCommand: StoreCommand {
       callOptions.metadata.append(
         String(pair[pair.index(after: equals)...]), for: String(pair[..<equals]))
     }
-    let response = try await context.connect().rpc.unary(
-      codec.descriptor, request, options: callOptions)
+    let response: [UInt8]
+    do {
+      response = try await context.connect().rpc.unary(
+        codec.descriptor, request, options: callOptions)
+    } catch let error as RPCError where error.code == .unauthenticated && codec.carriesToken {
+      // The token of the request, whatever goes with the call.
+      throw CommandFailure(
+        .permission, "the token is wrong, expired or revoked",
+        advice: "The token came from the request.")
+    }
     let isPretty = context.presentation(terminalDefault: .table).format == .table
     let json: String
     do { json = try codec.decodeToJSON(response, pretty: isPretty) } catch {
@@ -113,4 +121,7 @@ struct CallCommand: StoreCommand {
 extension MethodCodec {
   /// As people write it: `roost.v1.KV/Get`.
   fileprivate var path: String { "\(descriptor.service)/\(descriptor.name)" }
+
+  /// Whether the request itself holds the token that the answer is about.
+  fileprivate var carriesToken: Bool { path == "roost.v1.Auth/Bind" }
 }

@@ -13,6 +13,31 @@ enum ArgumentOrder {
     "--count", "--generate-completion-script",
   ]
 
+  /// The options that are a word alone. A test compares this with the commands, too.
+  static let flags: Set<String> = [
+    "--hex", "-h", "--help", "--version", "--if-absent", "--if-exists", "--keep-ttl",
+    "--keys-only", "-0", "--null", "--front", "--lines", "--reverse", "--yes", "-y", "--list",
+    "--template",
+  ]
+
+  /// What to say of a command line that was refused where one of its words begins with a dash and
+  /// is no option: it may be meant as a key or a value.
+  static func hint(_ arguments: [String]) -> String? {
+    var expectsValue = false
+    for word in arguments.prefix(while: { $0 != "--" }) {
+      let name = String(word.prefix { $0 != "=" })
+      let isOption = flags.contains(word) || valueOptions.contains(name)
+      let isPlain = expectsValue || !word.hasPrefix("-") || word == "-" || isNegativeNumber(word)
+      expectsValue = !expectsValue && valueOptions.contains(word)
+      if !isPlain, !isOption {
+        let shown = EscapedText.line(Array(word.utf8))
+        return "'\(shown)' is not an option. A key or value that begins with a dash needs -- in"
+          + " front of it: roost get -- \(shown)"
+      }
+    }
+    return nil
+  }
+
   /// - Parameter arguments: Without the program's name.
   static func normalized(_ arguments: [String]) -> [String] {
     let words = arguments.prefix { $0 != "--" }
