@@ -11,7 +11,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
   case permission = 3
   /// A condition did not hold, or the key holds another type.
   case precondition = 4
-  /// Nobody answered, or not in time.
+  /// Nobody answered, or not in time; the call was cancelled.
   case unavailable = 5
   /// A limit of the server.
   case exhausted = 6
@@ -25,9 +25,9 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
       case .invalidArgument: .usage
       case .unauthenticated, .permissionDenied: .permission
       case .alreadyExists, .aborted, .failedPrecondition: .precondition
-      case .unavailable, .deadlineExceeded: .unavailable
+      case .unavailable, .deadlineExceeded, .cancelled: .unavailable
       case .resourceExhausted: .exhausted
-      case .cancelled, .unknown, .outOfRange, .unimplemented, .internal, .dataLoss: .other
+      case .unknown, .outOfRange, .unimplemented, .internal, .dataLoss: .other
       }
   }
 

@@ -130,7 +130,7 @@ struct ConnectionSettingsTests {
       (.notFound, 1), (.invalidArgument, 2), (.unauthenticated, 3), (.permissionDenied, 3),
       (.alreadyExists, 4), (.aborted, 4), (.failedPrecondition, 4), (.unavailable, 5),
       (.deadlineExceeded, 5), (.resourceExhausted, 6), (.outOfRange, 7), (.internal, 7),
-      (.unimplemented, 7), (.dataLoss, 7), (.cancelled, 7), (.unknown, 7),
+      (.unimplemented, 7), (.dataLoss, 7), (.cancelled, 5), (.unknown, 7),
     ] as [(StatusCode, Int32)])
   func mapsCodes(code: StatusCode, status: Int32) throws {
     let failure = CommandFailure(RPCError(code, ""), settings: nil)
@@ -161,7 +161,15 @@ struct ConnectionSettingsTests {
     let unknown = CommandFailure(
       RPCError(.deadlineExceeded, "late").withUnknownOutcome(), settings: settings)
     #expect(unknown.advice?.contains("may have happened") == true)
-    let down = CommandFailure(RPCError(.unavailable, "refused"), settings: settings)
+    let down = CommandFailure(
+      RPCError(.unavailable, "cannot connect to tcp://localhost:7667: refused"), settings: settings)
     #expect(down.rendered(style: .plain).contains("Is roostd running at tcp://localhost:7667?"))
+    let lost = CommandFailure(
+      RPCError(.unavailable, "the connection was lost").withUnknownOutcome(), settings: settings)
+    #expect(lost.advice?.contains("Is roostd running") == true)
+    let answered = CommandFailure(
+      RPCError(.unavailable, "256 long scans are under way"), settings: settings)
+    #expect(answered.advice?.contains("Is roostd running") == false)
+    #expect(answered.advice?.contains("try again") == true)
   }
 }

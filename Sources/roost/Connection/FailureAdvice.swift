@@ -11,6 +11,8 @@ extension CommandFailure {
     var message = error.message.isEmpty ? Self.words(error.code) : error.message
     let advice: String?
     switch error.code {
+    case .unavailable where Self.isAnswer(error):
+      advice = "The server at \(endpoint) answered so: try again later."
     case .unavailable:
       advice =
         """
@@ -45,6 +47,12 @@ extension CommandFailure {
       advice = nil
     }
     self.init(status, message, advice: advice)
+  }
+
+  /// Whether the server itself said that it cannot do it now. Else nobody answered: the connection
+  /// could not be made, or it was lost.
+  private static func isAnswer(_ error: RPCError) -> Bool {
+    !error.isOutcomeUnknown && !error.message.hasPrefix("cannot connect to ")
   }
 
   private static func adviceOnOutcome(_ error: RPCError) -> String {
