@@ -53,7 +53,9 @@
   /// For set and delete: the entry as it was, or, where it does not fit the answer,
   /// `replyTooLarge` and no write.
   public var returnPrevious = false
-  /// The engine's own durability, and no previous entry.
+  /// The write's idempotency key; `nil`: none.
+  public var ticket: UnsafePointer<AnswerTicket>?
+  /// The engine's own durability, no previous entry, and no idempotency key.
   @inlinable public init() {}
 }
 
@@ -232,6 +234,8 @@ extension PushCommand {
   public var failure: UnsafeBufferPointer<OperationRef>
   /// Of the whole transaction.
   public var durability = WriteDurability.engineDefault
+  /// The transaction's idempotency key; `nil`: none.
+  public var ticket: UnsafePointer<AnswerTicket>?
   /// A transaction with the engine's own durability.
   @inlinable public init(
     compares: UnsafeBufferPointer<CompareRef>,
@@ -274,6 +278,8 @@ extension PushCommand {
   public var maxKeys = 10_000
   /// Of the whole command.
   public var durability = WriteDurability.engineDefault
+  /// The command's idempotency key; `nil`: none.
+  public var ticket: UnsafePointer<AnswerTicket>?
   /// Deletes up to 10,000 keys.
   @inlinable public init(range: KeyRangeRef) { self.range = range }
 }

@@ -18,6 +18,8 @@ public final class ReplyArena {
   public private(set) var writtenRevision: Int64 = 0
   /// How durable that is to be before it is acknowledged.
   public private(set) var writtenDurability = WriteDurability.engineDefault
+  /// Whether the answer is that of an earlier call with the same idempotency key.
+  public private(set) var isReplayed = false
 
   private let block: UnsafeMutableRawPointer
   private let blockBytes: Int
@@ -41,6 +43,7 @@ public final class ReplyArena {
     chargedBytes = 0
     shownRevision = 0
     writtenRevision = 0
+    isReplayed = false
     if !overflow.isEmpty { freeOverflow() }
   }
 
@@ -59,6 +62,9 @@ public final class ReplyArena {
     writtenRevision = revision
     writtenDurability = durability
   }
+
+  /// Notes that the answer is an earlier call's.
+  func noteReplayed() { isReplayed = true }
 
   /// Counts `bytes` of the encoded answer against the budget.
   @inline(__always) public func charge(_ bytes: Int) throws(StoreError) {

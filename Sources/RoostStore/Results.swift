@@ -216,6 +216,11 @@ public struct EngineStatus: Sendable, Hashable {
   public var memoryBytes: Int64 = 0
   /// What the log takes on disk; 0 where there is none.
   public var logBytes: Int64 = 0
+  /// What the answers take that idempotency keys have.
+  public var idempotencyBytes: Int64 = 0
+  /// How long ago a write may have been and still be known by its key, in milliseconds:
+  /// `AnswerTicket.windowMillis`, or less where answers had to go because there were too many.
+  public var idempotencyWindowMillis: Int64 = 0
   /// All zero.
   public init() {}
 }

@@ -19,6 +19,8 @@ public enum StoreError: Error, Sendable, Hashable {
   case rangeTooLarge(keys: Int64, limit: Int)
   case invalidPattern(String)
   case memoryExhausted
+  /// Another request had this idempotency key before.
+  case idempotencyKeyReused
   /// The engine cannot do it now; it was not executed.
   case unavailable(String)
   case dataLoss(String)

@@ -46,6 +46,10 @@ extension StoreError {
       RPCError(.invalidArgument, "the pattern is not valid: \(reason)")
     case .memoryExhausted:
       RPCError(.resourceExhausted, "the server's memory limit is reached: nothing was written")
+    case .idempotencyKeyReused:
+      RPCError(
+        .invalidArgument,
+        "the idempotency key was used for another request: repeat that one, or use a new key")
     case .unavailable(let reason):
       RPCError(.unavailable, "the store cannot do it now, it was not executed: \(reason)")
     case .dataLoss(let reason):

@@ -68,6 +68,23 @@ extension Change {
   }
 }
 
+extension KeyRangeRef {
+  /// What the body of the range's end takes, in bytes.
+  var deletionBytes: Int { 14 + prefix.count + start.count + end.count }
+
+  /// Writes the body of the range's end.
+  /// - Parameter target: has room for `deletionBytes`.
+  func writeDeletion(unsafe target: UnsafeMutableRawPointer, revision: Int64) {
+    target.storeBytes(of: revision, as: Int64.self)
+    var position = target + 14
+    for (index, bound) in [prefix, start, end].enumerated() {
+      target.storeBytes(of: UInt16(bound.count), toByteOffset: 8 + 2 * index, as: UInt16.self)
+      if let base = bound.baseAddress { memcpy(position, base, bound.count) }
+      position += bound.count
+    }
+  }
+}
+
 extension Record {
   /// What the record's image takes, in bytes.
   @inline(__always) var imageBytes: Int {

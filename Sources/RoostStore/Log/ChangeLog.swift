@@ -142,17 +142,8 @@ final class ChangeLog: @unchecked Sendable {
 
   /// Appends the end of a range, at one revision.
   func append(deletionOf range: KeyRangeRef) -> Int64 {
-    let bounds = [range.prefix, range.start, range.end]
-    let bodyBytes = bounds.reduce(14) { $0 + $1.count }
-    return append(.deleteRange, bodyBytes) { body, revision in
-      body.storeBytes(of: revision, as: Int64.self)
-      var target = body + 14
-      for (index, bound) in bounds.enumerated() {
-        body.storeBytes(
-          of: UInt16(bound.count), toByteOffset: 8 + 2 * index, as: UInt16.self)
-        if let base = bound.baseAddress { memcpy(target, base, bound.count) }
-        target += bound.count
-      }
+    append(.deleteRange, range.deletionBytes) { body, revision in
+      range.writeDeletion(unsafe: body, revision: revision)
     }
   }
 
@@ -328,6 +319,15 @@ struct ChangeGroup: ~Copyable {
     target.storeBytes(of: UInt32(bodyBytes), toByteOffset: 1, as: UInt32.self)
     change.writeBody(
       unsafe: target + 5, revision: UndoLog.provisionalRevision, stepMillis: stepMillis)
+    count += 1
+  }
+
+  /// Adds the end of a range, whose revision is not known yet.
+  mutating func add(deletionOf range: KeyRangeRef) {
+    let target = room(5 + range.deletionBytes)
+    target.storeBytes(of: LogFormat.Kind.deleteRange.rawValue, as: UInt8.self)
+    target.storeBytes(of: UInt32(range.deletionBytes), toByteOffset: 1, as: UInt32.self)
+    range.writeDeletion(unsafe: target + 5, revision: UndoLog.provisionalRevision)
     count += 1
   }
 

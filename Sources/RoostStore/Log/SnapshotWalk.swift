@@ -137,6 +137,9 @@ struct GrowingBuffer: ~Copyable {
     return memory.unsafelyUnwrapped + count
   }
 
+  /// What was added.
+  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: memory, count: count) }
+
   /// Forgets the bytes, and memory that only a large value needed.
   mutating func removeAll() {
     count = 0

@@ -37,15 +37,24 @@ extension MemoryEngine {
     _ command: TransactCommand, _ reply: ReplyArena, later: Later<TransactResult>
   ) throws(StoreError) -> Answer<TransactResult> {
     try check(command.durability)
+    guard let ticket = command.ticket else { return .now(try transact(command, nil, reply)) }
+    return .now(
+      try once(ticket, command.durability, reply) { held throws(StoreError) in
+        try transact(command, held, reply)
+      })
+  }
+
+  private func transact(
+    _ command: TransactCommand, _ held: HeldTicket?, _ reply: ReplyArena
+  ) throws(StoreError) -> TransactResult {
     try admit(command)
     let set = shardSet(command)
     shards.lock(set)
     defer { unlockAfterWrite(set) }
     let steps = max(command.success.count, command.failure.count)
-    return .now(
-      try withUndo(steps: steps, reply) { context, log throws(StoreError) in
-        try transact(command, context, log, reply)
-      })
+    return try withUndo(steps: steps, reply) { context, log throws(StoreError) in
+      try transact(command, held, context, log, reply)
+    }
   }
 
   /// Lends what a group of changes needs that happen together or not at all.
@@ -94,8 +103,8 @@ extension MemoryEngine {
 
   /// A transaction whose shards are all locked.
   private func transact(
-    _ command: TransactCommand, _ context: WriteContext, _ log: UnsafeMutablePointer<UndoLog>,
-    _ reply: ReplyArena
+    _ command: TransactCommand, _ held: HeldTicket?, _ context: WriteContext,
+    _ log: UnsafeMutablePointer<UndoLog>, _ reply: ReplyArena
   ) throws(StoreError) -> TransactResult {
     defer { showAll(reply) }
     let succeeded = holds(command.compares, context)
@@ -112,15 +121,12 @@ extension MemoryEngine {
         throw .stepFailed(index: index, committed(error))
       }
     }
-    var revision = shards.currentRevision
-    if log.pointee.count > 0 {
-      revision = commit(context, log)
-      note(written: revision, command.durability, reply)
-      for index in 0..<steps.count { (results + index).pointee.settle(revision) }
-    }
-    return TransactResult(
-      succeeded: succeeded,
-      results: UnsafeBufferPointer(start: results, count: steps.count), revision: revision)
+    let hasChanged = log.pointee.count > 0
+    let result = TransactResult(
+      succeeded: succeeded, results: UnsafeBufferPointer(start: results, count: steps.count),
+      revision: hasChanged ? UndoLog.provisionalRevision : shards.currentRevision)
+    guard hasChanged else { return result }
+    return try finish(result, held, context, log, command.durability, reply)
   }
 
   private func shardSet(_ command: TransactCommand) -> ShardSet {
@@ -193,45 +199,6 @@ extension MemoryEngine {
     case .valueMismatch(current: UndoLog.provisionalRevision): .valueMismatch(current: 0)
     default: error
     }
-  }
-}
-
-extension OperationResult {
-  /// Puts a transaction's revision where it was not known yet.
-  fileprivate mutating func settle(_ revision: Int64) {
-    switch self {
-    case .get(var entry):
-      entry?.settle(revision)
-      self = .get(entry)
-    case .set(var result):
-      settle(&result.revision, revision)
-      result.previous?.settle(revision)
-      self = .set(result)
-    case .delete(var result):
-      settle(&result.revision, revision)
-      result.previous?.settle(revision)
-      self = .delete(result)
-    case .increment(var result):
-      settle(&result.revision, revision)
-      self = .increment(result)
-    case .push(var result):
-      settle(&result.revision, revision)
-      self = .push(result)
-    case .pop(var result):
-      settle(&result.revision, revision)
-      self = .pop(result)
-    }
-  }
-
-  private func settle(_ field: inout Int64, _ revision: Int64) {
-    if field == UndoLog.provisionalRevision { field = revision }
-  }
-}
-
-extension EntryRef {
-  fileprivate mutating func settle(_ revision: Int64) {
-    if self.revision == UndoLog.provisionalRevision { self.revision = revision }
-    if createRevision == UndoLog.provisionalRevision { createRevision = revision }
   }
 }
 

@@ -28,6 +28,14 @@ extension MemoryEngine {
     _ command: SetCommand, _ reply: ReplyArena, later: Later<SetResult>
   ) throws(StoreError) -> Answer<SetResult> {
     try check(command.flags.durability)
+    if let ticket = command.flags.ticket {
+      return .now(
+        try once(
+          ticket, command.flags.durability, command.key, adding: command.value.byteCount, reply
+        ) { index, context throws(StoreError) in
+          try set(command, in: index, context, reply)
+        })
+    }
     try admit(command.key, command.value.byteCount)
     let index = lock(command.key)
     if isPlain(command), let revision = overwriteInPlace(command, shards[index]) {
@@ -111,6 +119,13 @@ extension MemoryEngine {
     _ command: DeleteCommand, _ reply: ReplyArena, later: Later<DeleteResult>
   ) throws(StoreError) -> Answer<DeleteResult> {
     try check(command.flags.durability)
+    if let ticket = command.flags.ticket {
+      return .now(
+        try once(ticket, command.flags.durability, command.key, adding: nil, reply) {
+          index, context throws(StoreError) in
+          try delete(command, in: index, context, reply)
+        })
+    }
     try admitDeletion()
     let index = lock(command.key)
     defer { unlockAfterWrite(index) }
@@ -140,6 +155,12 @@ extension MemoryEngine {
     _ command: TouchCommand, _ reply: ReplyArena, later: Later<TouchResult>
   ) throws(StoreError) -> Answer<TouchResult> {
     try check(command.flags.durability)
+    if let ticket = command.flags.ticket {
+      return .now(
+        try once(ticket, command.flags.durability, command.key, adding: 0, reply) {
+          touch(command, in: $0, $1, reply)
+        })
+    }
     try admit(command.key, 0)
     let index = lock(command.key)
     defer { unlockAfterWrite(index) }
@@ -158,14 +179,14 @@ extension MemoryEngine {
     switch lifetime(command.expiration, record, context) {
     case .ended(let millis):
       let revision = shard.pointee.delete(place, context)
-      note(written: revision, command.flags.durability, reply)
+      if context.undo == nil { note(written: revision, command.flags.durability, reply) }
       return TouchResult(found: true, expiresAtMillis: millis, revision: revision)
     case .until(let deadline):
       if case .keep = command.expiration {
       } else {
         context.undo?.pointee.noteHeader(record)
         shard.pointee.change(record, deadline: deadline, context, as: .touch(record))
-        note(written: record.revision, command.flags.durability, reply)
+        if context.undo == nil { note(written: record.revision, command.flags.durability, reply) }
       }
       return TouchResult(
         found: true, expiresAtMillis: deadline == 0 ? 0 : deadline &+ time.stepMillis,
@@ -177,6 +198,13 @@ extension MemoryEngine {
     _ command: IncrementCommand, _ reply: ReplyArena, later: Later<IncrementResult>
   ) throws(StoreError) -> Answer<IncrementResult> {
     try check(command.flags.durability)
+    if let ticket = command.flags.ticket {
+      return .now(
+        try once(ticket, command.flags.durability, command.key, adding: 8, reply) {
+          index, context throws(StoreError) in
+          try increment(command, in: index, context, reply)
+        })
+    }
     try admit(command.key, 8)
     let index = lock(command.key)
     defer { unlockAfterWrite(index) }

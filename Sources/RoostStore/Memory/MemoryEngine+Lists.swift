@@ -4,6 +4,14 @@ extension MemoryEngine {
     _ command: PushCommand, _ reply: ReplyArena, later: Later<PushResult>
   ) throws(StoreError) -> Answer<PushResult> {
     try check(command.flags.durability)
+    if let ticket = command.flags.ticket {
+      return .now(
+        try once(
+          ticket, command.flags.durability, command.key, adding: command.itemBytes, reply
+        ) { index, context throws(StoreError) in
+          try push(command, in: index, context, reply)
+        })
+    }
     try admit(command.key, command.itemBytes)
     let index = lock(command.key)
     defer { unlockAfterWrite(index) }
@@ -112,6 +120,13 @@ extension MemoryEngine {
     _ command: PopCommand, _ reply: ReplyArena, later: Later<PopResult>
   ) throws(StoreError) -> Answer<PopResult> {
     try check(command.flags.durability)
+    if let ticket = command.flags.ticket {
+      return .now(
+        try once(ticket, command.flags.durability, command.key, adding: nil, reply) {
+          index, context throws(StoreError) in
+          try pop(command, in: index, context, reply)
+        })
+    }
     try admitDeletion()
     let index = lock(command.key)
     defer { unlockAfterWrite(index) }

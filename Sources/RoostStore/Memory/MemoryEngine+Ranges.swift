@@ -86,6 +86,18 @@ extension MemoryEngine {
     _ command: DeleteRangeCommand, _ reply: ReplyArena, later: Later<DeleteRangeResult>
   ) throws(StoreError) -> Answer<DeleteRangeResult> {
     try check(command.durability)
+    guard let ticket = command.ticket else {
+      return .now(try deleteRange(command, nil, reply))
+    }
+    return .now(
+      try once(ticket, command.durability, reply) { held throws(StoreError) in
+        try deleteRange(command, held, reply)
+      })
+  }
+
+  private func deleteRange(
+    _ command: DeleteRangeCommand, _ held: HeldTicket?, _ reply: ReplyArena
+  ) throws(StoreError) -> DeleteRangeResult {
     try admitDeletion()
     let window = KeyWindow(command.range)
     lockWithoutExpired(window, exactly: true)
@@ -95,13 +107,37 @@ extension MemoryEngine {
     for index in 0..<shards.count {
       count &+= window.places(shards[index].pointee.index).count
     }
-    if command.dryRun { return .now(DeleteRangeResult(deleted: Int64(count), revision: 0)) }
+    if command.dryRun { return DeleteRangeResult(deleted: Int64(count), revision: 0) }
     if count > command.maxKeys {
       throw .rangeTooLarge(keys: Int64(count), limit: command.maxKeys)
     }
-    guard count > 0 else { return .now(DeleteRangeResult(deleted: 0, revision: 0)) }
-    let revision = shards[0].pointee.commit(deletionOf: command.range)
-    note(written: revision, command.durability, reply)
+    guard count > 0 else { return DeleteRangeResult(deleted: 0, revision: 0) }
+    let result = commitDeletion(command, count: count, held)
+    note(written: result.revision, command.durability, reply)
+    unlinkAll(of: window, result.revision)
+    sweeper.wakeUp()
+    return result
+  }
+
+  /// Takes the revision of the deletion, and logs it with its answer, where that is kept.
+  private func commitDeletion(
+    _ command: DeleteRangeCommand, count: Int, _ held: HeldTicket?
+  ) -> DeleteRangeResult {
+    guard let held else {
+      return DeleteRangeResult(
+        deleted: Int64(count), revision: shards[0].pointee.commit(deletionOf: command.range))
+    }
+    var result = DeleteRangeResult(deleted: Int64(count), revision: UndoLog.provisionalRevision)
+    let answer = held.answer(result, recordedAt: time.now, stepMillis: time.stepMillis)
+    var group = ChangeGroup(stepMillis: 0)
+    if changeLog != nil { group.add(deletionOf: command.range) }
+    result.revision = shards[0].pointee.commit(group, answer: answer.image)
+    keep(answer, held, result.revision)
+    return result
+  }
+
+  /// Takes all keys of a window out of the data.
+  private func unlinkAll(of window: KeyWindow, _ revision: Int64) {
     let lower = window.lower
     for index in 0..<shards.count {
       let shard = shards[index]
@@ -113,8 +149,6 @@ extension MemoryEngine {
         left &-= shard.pointee.unlinkRun(from: first, maxCount: left)
       }
     }
-    sweeper.wakeUp()
-    return .now(DeleteRangeResult(deleted: Int64(count), revision: revision))
   }
 
   /// Locks all shards at a moment when no expired key is in them: but where the window is

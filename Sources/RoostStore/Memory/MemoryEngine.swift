@@ -18,6 +18,7 @@ public final class MemoryEngine: StorageEngine {
   let maxListItems: Int
   let maxListBytes: Int
   let maxMemoryBytes: Int?
+  let answers: AnswerTable
   let sweeper: Sweeper
   /// Where changes are logged; `nil`: nowhere. Set before anything else uses the engine, and kept
   /// alive by who set it.
@@ -33,7 +34,8 @@ public final class MemoryEngine: StorageEngine {
     shards = ShardArray(
       count: configuration.shardCount, hasher: KeyHasher(),
       revision: configuration.clock.wallMillis &* 1000, pool: pool)
-    sweeper = Sweeper(shards: shards, time: time, pool: pool)
+    answers = AnswerTable(configuration, hasher: shards.hasher)
+    sweeper = Sweeper(shards: shards, time: time, pool: pool, answers: answers)
     if configuration.sweepsInBackground { sweeper.start() }
   }
 
@@ -171,6 +173,8 @@ public final class MemoryEngine: StorageEngine {
       shards.unlock(index)
     }
     status.revision = shards.currentRevision
+    status.idempotencyBytes = Int64(answers.byteCount)
+    status.idempotencyWindowMillis = answers.windowMillis(now: now)
     return status
   }
 

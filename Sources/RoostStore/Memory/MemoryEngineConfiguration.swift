@@ -9,6 +9,11 @@ public struct MemoryEngineConfiguration: Sendable {
   /// Writes that would take more memory than this fail with `StoreError.memoryExhausted`;
   /// calls at the same moment may pass it by what they add themselves. `nil`: no bound.
   public var maxMemoryBytes: Int?
+  /// What the answers of idempotency keys may take together; over it the oldest go first.
+  public var maxIdempotencyBytes = 64 << 20
+  /// Told, once a minute at most, when answers had to go that were younger than
+  /// `AnswerTicket.windowMillis`: how old they were, in milliseconds. Called by whoever writes.
+  public var onShortWindow: @Sendable (Int64) -> Void = { _ in }
   /// Where the engine reads the time.
   public var clock: any StoreClock = SystemStoreClock()
   /// Whether a thread of the engine's own frees expired keys. Where it is `false`, that

@@ -18,6 +18,7 @@ final class Sweeper: @unchecked Sendable {
   private let shards: ShardArray
   private let time: EngineTime
   private let pool: SlabPool
+  private let answers: AnswerTable
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let wake: UnsafeMutablePointer<pthread_cond_t>
   private var thread: pthread_t?
@@ -25,8 +26,9 @@ final class Sweeper: @unchecked Sendable {
   /// Set before the thread's first round with keys that can expire.
   private var changeLog: Unmanaged<ChangeLog>?
 
-  init(shards: ShardArray, time: EngineTime, pool: SlabPool) {
+  init(shards: ShardArray, time: EngineTime, pool: SlabPool, answers: AnswerTable) {
     self.shards = shards
+    self.answers = answers
     self.pool = pool
     self.time = time
     mutex = .allocate(capacity: 1)
@@ -97,6 +99,7 @@ final class Sweeper: @unchecked Sendable {
   private func run() {
     while !shouldStop() {
       time.observeStep()
+      answers.dropExpired(now: time.now)
       pool.refill()
       if sweepRound() {
         sched_yield()
@@ -127,6 +130,7 @@ final class Sweeper: @unchecked Sendable {
   /// Does all there is to do now.
   func sweepAll() {
     time.observeStep()
+    answers.dropExpired(now: time.now)
     while sweepRound() {}
   }
 

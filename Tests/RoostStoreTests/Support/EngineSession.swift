@@ -17,6 +17,10 @@ final class EngineSession: CallPerformer {
   let reply: ReplyArena
   /// Gets the reply after each call, before it is reset.
   var onEnd: ((ReplyArena) -> Void)?
+  /// Goes with each write.
+  var ticket: StoreTicket?
+  /// Whether the last call got an earlier one's answer.
+  private(set) var wasReplayed = false
 
   init(_ engine: any StorageEngine, budgetBytes: Int = EngineSession.defaultBudgetBytes) {
     self.engine = engine
@@ -24,9 +28,10 @@ final class EngineSession: CallPerformer {
   }
 
   func perform(_ call: StoreCall) throws(StoreError) -> StoreAnswer {
-    let lent = CommandLoan(engine: engine)
+    let lent = CommandLoan(engine: engine, ticket: ticket)
     defer {
       onEnd?(reply)
+      wasReplayed = reply.isReplayed
       reply.reset()
       withExtendedLifetime(lent) {}
     }
@@ -86,6 +91,7 @@ final class EngineSession: CallPerformer {
       }
     case .deleteRange(let range, let dryRun, let maxKeys):
       var command = DeleteRangeCommand(range: lent.loan.range(range))
+      command.ticket = lent.lentTicket()
       command.dryRun = dryRun
       command.maxKeys = maxKeys
       return try answer { later throws(StoreError) in
@@ -121,7 +127,7 @@ final class EngineSession: CallPerformer {
       }
     case .transact(let call):
       return try answer { later throws(StoreError) in
-        try engine.transact(lent.transact(call), reply, later: later)
+        try engine.transact(lent.ticketed(call), reply, later: later)
       } copying: {
         .transact(TransactAnswer(copying: $0))
       }

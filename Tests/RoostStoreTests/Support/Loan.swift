@@ -75,7 +75,16 @@ final class Loan {
 /// A loan that knows its engine's hash, and so can lend whole commands.
 struct CommandLoan {
   let engine: any StorageEngine
+  var ticket: StoreTicket?
   let loan = Loan()
+
+  func lentTicket() -> UnsafePointer<AnswerTicket>? {
+    guard let ticket else { return nil }
+    var lent = AnswerTicket(key: loan.bytes(ticket.key))
+    lent.owner = loan.bytes(ticket.owner)
+    lent.fingerprint = AnswerFingerprint(ticket.request.array)
+    return loan.array([lent]).baseAddress
+  }
 
   /// Hashes and prefetches as an event loop does when it prepares a call.
   func key(_ key: Bytes) -> KeyRef {
@@ -98,6 +107,7 @@ struct CommandLoan {
     command.condition = loan.condition(call.condition)
     command.flags.returnPrevious = call.returnPrevious
     command.flags.durability = call.durability
+    command.flags.ticket = lentTicket()
     return command
   }
 
@@ -105,6 +115,7 @@ struct CommandLoan {
     var command = DeleteCommand(key: key(call.key))
     command.condition = loan.condition(call.condition)
     command.flags.returnPrevious = call.returnPrevious
+    command.flags.ticket = lentTicket()
     return command
   }
 
@@ -112,12 +123,14 @@ struct CommandLoan {
     var command = IncrementCommand(key: key(call.key), delta: call.delta)
     command.initial = call.initial
     command.expiration = loan.expiration(call.expiration)
+    command.flags.ticket = lentTicket()
     return command
   }
 
   func touch(_ key: Bytes, _ expiration: StoreExpiration) -> TouchCommand {
     var command = TouchCommand(key: self.key(key))
     command.expiration = loan.expiration(expiration)
+    command.flags.ticket = lentTicket()
     return command
   }
 
@@ -127,6 +140,7 @@ struct CommandLoan {
     command.expiration = loan.expiration(call.expiration)
     command.mustExist = call.mustExist
     command.maxLength = call.maxLength
+    command.flags.ticket = lentTicket()
     return command
   }
 
@@ -134,6 +148,7 @@ struct CommandLoan {
     var command = PopCommand(key: key(call.key))
     command.side = call.side
     command.count = call.count
+    command.flags.ticket = lentTicket()
     return command
   }
 
@@ -146,6 +161,12 @@ struct CommandLoan {
     case .push(let call): .push(push(call))
     case .pop(let call): .pop(pop(call))
     }
+  }
+
+  func ticketed(_ call: TransactCall) -> TransactCommand {
+    var command = transact(call)
+    command.ticket = lentTicket()
+    return command
   }
 
   func transact(_ call: TransactCall) -> TransactCommand {

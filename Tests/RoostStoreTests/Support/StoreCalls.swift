@@ -15,6 +15,13 @@ enum StoreCondition: Hashable, Sendable {
   case value(StoreValue)
 }
 
+/// An idempotency key with its owner, and what stands for the request.
+struct StoreTicket: Hashable, Sendable {
+  var owner: Bytes = "token"
+  var key: Bytes
+  var request: Bytes = "request"
+}
+
 struct SetCall: Hashable, Sendable {
   var key: Bytes
   var value: StoreValue
