@@ -33,10 +33,11 @@ public final class LogEngine: StorageEngine {
     let memory = RestartableEngine(configuration.memory)
     var recovery = try Recovery(
       configuration.directory, isReadOnly: false, makeShards: { memory.restart() },
-      keepAnswer: { _, _ in },
+      keepAnswer: { memory.keepAnswer($0, revision: $1) },
       onProgress: configuration.onProgress)
     let found = try recovery.run()
     data = memory.engine
+    data.answers.finishLoading(now: data.time.now)
     let space = LogSpace()
     let advance = AdvanceRelay()
     let log = try Self.makeLog(data, found, space)
@@ -48,7 +49,8 @@ public final class LogEngine: StorageEngine {
     snapshots = SnapshotTaker(
       data.shards, data.time, writer, logBytes: configuration.snapshotLogBytes,
       bytesPerSecond: configuration.snapshotBytesPerSecond, lastBytes: found.snapshotBytes,
-      answers: { _ in }, onEvent: configuration.onEvent)
+      answers: { [answers = data.answers] in answers.forEachImage($0) },
+      onEvent: configuration.onEvent)
     var report = found.report
     report.duration = .now - start
     self.report = report

@@ -11,6 +11,11 @@ final class RestartableEngine {
     engine = MemoryEngine(configuration: configuration)
   }
 
+  /// Takes over an answer that the log or a snapshot kept.
+  func keepAnswer(_ image: UnsafeRawBufferPointer, revision: Int64) {
+    engine.answers.load(image, revision: revision, now: engine.time.now)
+  }
+
   /// Empty shards.
   func restart() -> ShardArray {
     engine = MemoryEngine(configuration: configuration)
