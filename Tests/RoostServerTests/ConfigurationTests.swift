@@ -67,6 +67,7 @@ struct ConfigurationTests {
       "max-batch-keys": "6", "max-list-items-per-call": "7", "max-list-items": "8",
       "max-list-bytes": "1KiB", "max-delete-range-keys": "9", "max-connections": "10",
       "max-calls-per-connection": "11", "max-unread-bytes": "16MiB", "max-memory": "1GiB",
+      "max-idempotency-bytes": "32MiB",
       "log-level": "debug", "log-format": "json",
     ]
     #expect(Set(samples.keys) == Set(Setting.all.map(\.name)))
@@ -96,6 +97,7 @@ struct ConfigurationTests {
       #expect(configuration.limits.maxCallsPerConnection == 11)
       #expect(configuration.limits.maxUnreadBytes == 16 << 20)
       #expect(configuration.maxMemoryBytes == 1 << 30)
+      #expect(configuration.maxIdempotencyBytes == 32 << 20)
       #expect(configuration.logLevel == .debug)
       #expect(configuration.logFormat == .json)
     }

@@ -196,28 +196,4 @@ import Testing
       }
     }
   }
-
-  @Test("An idempotency key is refused until it can be kept")
-  func idempotencyKey() async throws {
-    try await TestServer.with { server in
-      let kv = try server.kv()
-      let options = WriteOptions(idempotencyKey: [1])
-      let key = [UInt8]("k")
-      #expect(
-        await code {
-          try await kv.set(SetRequest(key: key, value: .int(1), options: options))
-        } == .unimplemented)
-      #expect(
-        await code { try await kv.pop(PopRequest(key: key, options: options)) } == .unimplemented)
-      #expect(
-        await code {
-          try await kv.deleteRange(DeleteRangeRequest(options: options))
-        } == .unimplemented)
-      #expect(
-        await code {
-          try await kv.transact(TransactRequest(options: options))
-        } == .unimplemented)
-      #expect(try await kv.get("k").found == false)
-    }
-  }
 }

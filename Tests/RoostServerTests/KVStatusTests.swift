@@ -20,6 +20,7 @@ import Testing
       (.listTooLarge(bytes: 9, limit: 8), .resourceExhausted),
       (.rangeTooLarge(keys: 9, limit: 8), .resourceExhausted),
       (.invalidPattern("missing )"), .invalidArgument), (.memoryExhausted, .resourceExhausted),
+      (.idempotencyKeyReused, .invalidArgument),
       (.unavailable("starting"), .unavailable), (.dataLoss("segment 3"), .dataLoss),
     ])
   func codes(error: StoreError, code: StatusCode) {
@@ -42,7 +43,8 @@ import Testing
     "Refusals that are not the argument's fault have codes of their own",
     arguments: [
       (RequestError.decodingTooLarge(limit: 1), StatusCode.resourceExhausted),
-      (.idempotencyKey, .unimplemented), (.permissionDenied(.read), .permissionDenied),
+      (.idempotencyKeyTooLong(bytes: 65, limit: 64), .invalidArgument),
+      (.permissionDenied(.read), .permissionDenied),
       (.tooManyLongCalls(limit: 1), .unavailable),
       (.requestTooLong(bytes: 2, limit: 1), .resourceExhausted), (.emptyKey, .invalidArgument),
     ])

@@ -22,9 +22,11 @@ struct TestServer {
   /// Runs `body` against a server, then drains that.
   /// - Parameters:
   ///   - principal: who makes every call; `nil`: authentication is off.
+  ///   - interceptor: what else sees every call.
   ///   - configure: changes the configuration; by default to the memory engine.
   static func with(
-    principal: Principal? = nil, limits: ServerLimits = ServerLimits(),
+    principal: Principal? = nil, interceptor: (any ServerInterceptor)? = nil,
+    limits: ServerLimits = ServerLimits(),
     configure: (inout ServerConfiguration) -> Void = { $0.engine = .memory },
     _ body: (TestServer) async throws -> Void
   ) async throws {
@@ -41,6 +43,7 @@ struct TestServer {
     logger.logLevel = .critical
     let server = try RoostServer(configuration: configuration, logger: logger) { dispatcher, _ in
       if let principal { dispatcher.add(interceptor: FixedPrincipal(principal)) }
+      if let interceptor { dispatcher.add(interceptor: interceptor) }
     }
     try server.bind()
     let group = ServiceGroup(services: [server], logger: logger)

@@ -4,7 +4,7 @@ import RoostStore
 /// authenticator to the handlers.
 ///
 /// 1. It never changes: a token that is changed or revoked gets another principal or none.
-/// 2. `packed` holds `grants` once more, as one block, so that a check touches no array and no
+/// 2. `packed` holds the ID and `grants` once more, as one block, so that a check touches no array and no
 ///    reference count.
 ///
 /// Sendable although it holds pointers: their memory is written in `init` and freed in `deinit`.
@@ -24,6 +24,9 @@ public final class Principal: @unchecked Sendable {
   let usage: TokenUsage
   /// `TokenRecord.digest`.
   let digest: [UInt8]
+
+  /// `tokenID` as UTF-8, in `packed`: valid as long as this.
+  let tokenIDBytes: UnsafeRawBufferPointer
 
   /// The actions that some grant allows on every key.
   private let everywhere: AccessActions
@@ -60,10 +63,13 @@ public final class Principal: @unchecked Sendable {
     everywhere = grants.reduce(into: []) { if $1.prefix.isEmpty { $0.formUnion($1.actions) } }
     anywhere = grants.reduce(into: []) { $0.formUnion($1.actions) }
     let withPrefix = grants.filter { !$0.prefix.isEmpty }
+    let id = Array(record.id.utf8.prefix(AnswerTicket.maxOwnerBytes))
     packed = .allocate(
-      byteCount: withPrefix.reduce(0) { $0 + $1.prefix.count }, alignment: 1)
+      byteCount: withPrefix.reduce(id.count) { $0 + $1.prefix.count }, alignment: 1)
     scoped = .allocate(capacity: withPrefix.count)
-    var offset = 0
+    packed.copyBytes(from: id)
+    tokenIDBytes = UnsafeRawBufferPointer(rebasing: packed[..<id.count])
+    var offset = id.count
     for (index, grant) in withPrefix.enumerated() {
       let bytes = UnsafeMutableRawBufferPointer(
         rebasing: packed[offset..<offset + grant.prefix.count])

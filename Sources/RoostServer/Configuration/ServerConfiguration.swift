@@ -57,6 +57,8 @@ public struct ServerConfiguration: Sendable {
   public var limits = ServerLimits()
   /// Keys, values and their index take at most so many bytes; 0: no limit.
   public var maxMemoryBytes: Int64 = 0
+  /// What the answers that idempotency keys have may take; over it the oldest go.
+  public var maxIdempotencyBytes = 64 << 20
   /// The least important level that is logged.
   public var logLevel = Logger.Level.info
   /// How log lines look.

@@ -6,7 +6,7 @@ extension Setting {
   public static let all: [Setting] =
     [listen, engine, dataDirectory, sync, syncInterval, snapshotLogBytes, snapshotRate]
     + [auth, threads, drainTimeout, idleTimeout]
-    + limits + [maxMemory, logLevel, logFormat]
+    + limits + [maxMemory, maxIdempotency, logLevel, logFormat]
 
   /// The setting of this name; `nil` where there is none.
   public static func named(_ name: String) -> Setting? { all.first { $0.name == name } }
@@ -55,6 +55,9 @@ extension Setting {
   static let maxMemory = size(
     "max-memory", \.maxMemoryBytes, 1 << 20...1 << 44, zero: "no limit",
     "What keys, values and their index may take; over it writes are refused.")
+  static let maxIdempotency = size(
+    "max-idempotency-bytes", \.maxIdempotencyBytes, 1 << 20...1 << 40,
+    "What answers of idempotency keys may take; over it the oldest go.")
   static let logLevel = choice("log-level", \.logLevel, "The least important level to log.")
   static let logFormat = choice(
     "log-format", \.logFormat, "How log lines look; auto: text on a terminal, else JSON.")

@@ -12,7 +12,7 @@ extension LogEngine {
     _ configuration: ServerConfiguration, _ logger: Logger
   ) throws(LogError) -> LogEngine {
     var settings = LogEngineConfiguration(directory: configuration.dataDirectory)
-    settings.memory = MemoryEngineConfiguration(configuration)
+    settings.memory = MemoryEngineConfiguration(configuration, logger)
     settings.policy = configuration.sync
     settings.intervalMillis = Int64(configuration.syncInterval / .milliseconds(1))
     settings.snapshotLogBytes = configuration.snapshotLogBytes

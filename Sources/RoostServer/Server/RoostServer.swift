@@ -71,7 +71,7 @@ public final class RoostServer: Service {
     _ configuration: ServerConfiguration, _ logger: Logger
   ) throws(LogError) -> any StorageEngine {
     switch configuration.engine {
-    case .memory: MemoryEngine(configuration: MemoryEngineConfiguration(configuration))
+    case .memory: MemoryEngine(configuration: MemoryEngineConfiguration(configuration, logger))
     case .log: try LogEngine.open(configuration, logger)
     }
   }
@@ -140,8 +140,14 @@ extension ReactorConfiguration {
 
 extension MemoryEngineConfiguration {
   /// What the configuration says of the data.
-  init(_ configuration: ServerConfiguration) {
+  init(_ configuration: ServerConfiguration, _ logger: Logger) {
     self.init()
+    maxIdempotencyBytes = configuration.maxIdempotencyBytes
+    onShortWindow = { millis in
+      logger.warning(
+        "idempotency keys are forgotten early: raise max-idempotency-bytes",
+        metadata: ["windowMilliseconds": "\(millis)"])
+    }
     maxListItems = configuration.limits.maxListItems
     maxListBytes = configuration.limits.maxListBytes
     let bytes = configuration.maxMemoryBytes

@@ -141,6 +141,8 @@ final class StatusHandler: InlineHandler {
     message.pointee.log_bytes = status.logBytes
     message.pointee.connection_count = figures.connectionCount
     message.pointee.call_count = figures.callCount
+    message.pointee.idempotency_bytes = status.idempotencyBytes
+    message.pointee.idempotency_window_ms = status.idempotencyWindowMillis
     message.pointee.draining = figures.draining ? 1 : 0
     let answer = ReplyMessage(message, maxBytes: 4 * ReplyMessage.fixedBytes)
     response.respond(answer)

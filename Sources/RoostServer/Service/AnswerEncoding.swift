@@ -37,6 +37,7 @@ extension ResponseWriter {
       var fields = FieldWriter(unsafe: target)
       fields.write(1, UInt64(bitPattern: result.revision))
       fields.write(2, result.created ? 1 : 0)
+      fields.write(4, reply.isReplayed ? 1 : 0)
       return fields.position - target
     }
   }
@@ -46,7 +47,7 @@ extension ResponseWriter {
     let previousBytes = result.previous?.maxEncodedBytes ?? 0
     respond(
       ReplyMessage(
-        reply.message(set: result), maxBytes: ReplyMessage.fixedBytes + previousBytes))
+        reply.answer(set: result), maxBytes: ReplyMessage.fixedBytes + previousBytes))
   }
 
   /// Answers with a message.

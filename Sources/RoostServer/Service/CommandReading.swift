@@ -99,7 +99,9 @@ extension StoreScope {
         request.pointee.success, request.pointee.n_success, "success", readOperation),
       failure: try readElements(
         request.pointee.failure, request.pointee.n_failure, "failure", readOperation))
-    command.durability = try readOptions(request.pointee.options).durability
+    let flags = try readOptions(request.pointee.options)
+    command.durability = flags.durability
+    command.ticket = flags.ticket
     return command
   }
 

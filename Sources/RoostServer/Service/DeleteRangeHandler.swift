@@ -14,7 +14,9 @@ struct DeleteRangePlan {
     command = DeleteRangeCommand(range: try scope.readRange(request.pointee.range))
     command.dryRun = request.pointee.dry_run != 0
     command.maxKeys = scope.limits.maxDeleteRangeKeys
-    command.durability = try scope.readOptions(request.pointee.options).durability
+    let flags = try scope.readOptions(request.pointee.options)
+    command.durability = flags.durability
+    command.ticket = flags.ticket
   }
 }
 
@@ -48,10 +50,11 @@ final class DeleteRangeHandler: InlineHandler {
       try call.authorize { principal throws(RequestError) in
         try principal.require(.write, command.range)
       }
-      if isLong(command) { return try executeBeside(call.payload, &response) }
+      if isLong(command) { return try executeBeside(call.payload, call.tokenID, &response) }
     } catch {
       return response.fail(error.code, error.message)
     }
+    command.completeTicket(call)
     let reply = scope.beginReply(response)
     do throws(StoreError) {
       let answer = try scope.engine.any.deleteRange(command, reply) {
@@ -60,9 +63,9 @@ final class DeleteRangeHandler: InlineHandler {
       }
       guard case .now(let result) = answer else { return }
       scope.release(reply, &response) { response in
-        response.respond(reply.message(deleteRange: result))
+        response.respond(reply.message(deleteRange: result, isReplayed: reply.isReplayed))
       } encoded: {
-        reply.message(deleteRange: result).encoded()
+        reply.message(deleteRange: result, isReplayed: reply.isReplayed).encoded()
       }
     } catch {
       scope.release(error, reply, &response)
@@ -80,12 +83,18 @@ final class DeleteRangeHandler: InlineHandler {
   }
 
   private func executeBeside(
-    _ payload: UnsafeRawBufferPointer, _ response: inout ResponseWriter
+    _ payload: UnsafeRawBufferPointer, _ tokenID: UnsafeRawBufferPointer,
+    _ response: inout ResponseWriter
   ) throws(RequestError) {
     try longCalls.reserve(requestBytes: payload.count)
     let call = LongCall(payload, &response, scope)
+    let owner = [UInt8](tokenID)
     call.start(on: longCalls) { payload, scope throws(RequestError) in
-      Self.delete(try DeleteRangePlan(payload, scope).command, scope, call.deferred)
+      let command = try DeleteRangePlan(payload, scope).command
+      owner.withUnsafeBytes { owner in
+        command.ticket?.complete(DeleteRangeCommand.method, payload, owner: owner)
+        Self.delete(command, scope, call.deferred)
+      }
     }
   }
 
@@ -98,7 +107,7 @@ final class DeleteRangeHandler: InlineHandler {
       }
       guard case .now(let result) = answer else { return }
       let message = ReplyArena(budgetBytes: .max, blockBytes: 1 << 10)
-        .message(deleteRange: result).encoded()
+        .message(deleteRange: result, isReplayed: scope.reply.isReplayed).encoded()
       scope.release(.success(message), scope.reply, deferred)
     } catch {
       scope.release(.failure(error.status), scope.reply, deferred)
@@ -118,10 +127,11 @@ final class DeleteRangeHandler: InlineHandler {
 }
 
 extension ReplyArena {
-  func message(deleteRange result: DeleteRangeResult) -> ReplyMessage {
+  func message(deleteRange result: DeleteRangeResult, isReplayed: Bool = false) -> ReplyMessage {
     let message = make(roost__v1__delete_range_response__init)
     message.pointee.deleted = result.deleted
     message.pointee.revision = result.revision
+    message.pointee.replayed = isReplayed ? 1 : 0
     return ReplyMessage(message, maxBytes: ReplyMessage.fixedBytes)
   }
 }

@@ -98,7 +98,7 @@ final class SetHandler: StoreHandler {
 
   static func message(_ outcome: SetResult, in reply: ReplyArena) -> ReplyMessage {
     ReplyMessage(
-      reply.message(set: outcome),
+      reply.answer(set: outcome),
       maxBytes: ReplyMessage.fixedBytes + (outcome.previous?.maxEncodedBytes ?? 0))
   }
 }
@@ -129,7 +129,7 @@ final class DeleteHandler: StoreHandler {
 
   static func message(_ outcome: DeleteResult, in reply: ReplyArena) -> ReplyMessage {
     ReplyMessage(
-      reply.message(delete: outcome),
+      reply.answer(delete: outcome),
       maxBytes: ReplyMessage.fixedBytes + (outcome.previous?.maxEncodedBytes ?? 0))
   }
 }
@@ -159,7 +159,7 @@ final class IncrementHandler: StoreHandler {
   }
 
   static func message(_ outcome: IncrementResult, in reply: ReplyArena) -> ReplyMessage {
-    ReplyMessage(reply.message(increment: outcome), maxBytes: ReplyMessage.fixedBytes)
+    ReplyMessage(reply.answer(increment: outcome), maxBytes: ReplyMessage.fixedBytes)
   }
 }
 
@@ -191,6 +191,7 @@ final class TouchHandler: StoreHandler {
     message.pointee.found = outcome.found ? 1 : 0
     message.pointee.expires_at_ms = outcome.expiresAtMillis
     message.pointee.revision = outcome.revision
+    message.pointee.replayed = reply.isReplayed ? 1 : 0
     return ReplyMessage(message, maxBytes: ReplyMessage.fixedBytes)
   }
 }

@@ -27,7 +27,7 @@ final class PushHandler: StoreHandler {
   }
 
   static func message(_ outcome: PushResult, in reply: ReplyArena) -> ReplyMessage {
-    ReplyMessage(reply.message(push: outcome), maxBytes: ReplyMessage.fixedBytes)
+    ReplyMessage(reply.answer(push: outcome), maxBytes: ReplyMessage.fixedBytes)
   }
 }
 
@@ -55,7 +55,7 @@ final class PopHandler: StoreHandler {
 
   static func message(_ outcome: PopResult, in reply: ReplyArena) -> ReplyMessage {
     ReplyMessage(
-      reply.message(pop: outcome),
+      reply.answer(pop: outcome),
       maxBytes: ReplyMessage.fixedBytes + outcome.items.maxEncodedBytes)
   }
 }

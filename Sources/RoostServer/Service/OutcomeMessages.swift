@@ -87,6 +87,7 @@ extension ReplyArena {
     let message = make(roost__v1__transact_response__init)
     message.pointee.succeeded = result.succeeded ? 1 : 0
     message.pointee.revision = result.revision
+    message.pointee.replayed = isReplayed ? 1 : 0
     var maxBytes = ReplyMessage.fixedBytes
     let steps = makeArray(
       of: UnsafeMutablePointer<Roost__V1__OperationResult>?.self, count: result.results.count)

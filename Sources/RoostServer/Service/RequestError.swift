@@ -22,7 +22,7 @@ enum RequestError: Error, Sendable {
   case conditionRevision(Int64)
 
   case unknownDurability(Int64)
-  case idempotencyKey
+  case idempotencyKeyTooLong(bytes: Int, limit: Int)
   case stepOptions
   case unknownListEnd(Int64)
   case count(of: StaticString, Int64, allowed: ClosedRange<Int64>)
@@ -53,12 +53,12 @@ extension RequestError {
     case .malformed, .emptyKey, .keyTooLong, .missingValue, .unknownValueKind, .valueTooLong,
       .textNotUTF8, .unknownExpirationKind, .keepFalse, .ttlOutOfRange, .endTooFar,
       .unknownConditionKind, .conditionRevision, .unknownDurability, .stepOptions,
+      .idempotencyKeyTooLong,
       .unknownListEnd, .count, .rangeWithPrefixAndBounds, .rangeReversed, .rangeBoundTooLong,
       .unknownMatchKind, .patternWithoutKind, .emptyPattern, .patternTooLong,
       .pageTokenUnreadable, .pageTokenOfAnotherScan, .unknownOperationKind, .missingCondition:
       .invalidArgument
     case .decodingTooLarge, .requestTooLong: .resourceExhausted
-    case .idempotencyKey: .unimplemented
     case .permissionDenied: .permissionDenied
     case .tooManyLongCalls: .unavailable
     case .element(_, _, let error): error.code
@@ -80,8 +80,6 @@ extension RequestError {
     case .requestTooLong(let bytes, let limit):
       "a long scan or deletion has \(bytes) bytes of request, the limit is \(limit): "
         + "leave out what it does not need"
-    case .idempotencyKey:
-      "idempotency keys are not supported by this server version: leave the field empty"
     default: keyAndValueMessage ?? writeMessage ?? rangeMessage ?? "the request is not valid"
     }
   }
@@ -115,6 +113,8 @@ extension RequestError {
     case .conditionRevision(let revision):
       "the condition's revision is \(revision): revisions begin at 1; use exists: false for none"
     case .unknownDurability(let value): "durability \(value) is not known to this server"
+    case .idempotencyKeyTooLong(let bytes, let limit):
+      "the idempotency key has \(bytes) bytes, the limit is \(limit): use a shorter one"
     case .stepOptions: "steps carry no options: set them on the transaction"
     case .unknownListEnd(let value): "list end \(value) is not known: use BACK or FRONT"
     case .count(let field, let count, let allowed):

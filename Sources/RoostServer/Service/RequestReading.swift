@@ -124,8 +124,8 @@ extension StoreScope {
   private func readPresentOptions(
     _ options: UnsafePointer<Roost__V1__WriteOptions>
   ) throws(RequestError) -> WriteFlags {
-    if options.pointee.idempotency_key.len > 0 { throw .idempotencyKey }
     var flags = WriteFlags()
+    flags.ticket = try readTicket(options.pointee.idempotency_key.bytes)
     flags.returnPrevious = options.pointee.return_previous != 0
     switch options.pointee.durability {
     case ROOST__V1__DURABILITY__DURABILITY_UNSPECIFIED: flags.durability = .engineDefault
@@ -135,6 +135,19 @@ extension StoreScope {
     default: throw .unknownDurability(Int64(options.pointee.durability.rawValue))
     }
     return flags
+  }
+
+  /// A ticket that is to be filled in once the call is allowed; `nil` for an empty key.
+  private func readTicket(
+    _ key: UnsafeRawBufferPointer
+  ) throws(RequestError) -> UnsafePointer<AnswerTicket>? {
+    if key.isEmpty { return nil }
+    if key.count > AnswerTicket.maxKeyBytes {
+      throw .idempotencyKeyTooLong(bytes: key.count, limit: AnswerTicket.maxKeyBytes)
+    }
+    let ticket = try allocate(AnswerTicket.self)
+    ticket.initialize(to: AnswerTicket(key: key))
+    return UnsafePointer(ticket)
   }
 
   func readListEnd(_ end: Roost__V1__ListEnd) throws(RequestError) -> ListSide {

@@ -24,13 +24,25 @@ protocol StoreHandler: InlineHandler, SendableMetatype {
   func run(
     _ command: UnsafePointer<Command>, _ reply: ReplyArena, later: Later<Outcome>
   ) throws(StoreError) -> Answer<Outcome>
+  /// Fills in the command's idempotency key, where it has one.
+  static func complete(_ command: UnsafePointer<Command>, _ call: borrowing InlineCall)
   static func message(_ outcome: Outcome, in reply: ReplyArena) -> ReplyMessage
   /// Answers at once: with `message`, or with something faster that is the same.
   static func respond(
     _ outcome: Outcome, in reply: ReplyArena, _ response: inout ResponseWriter)
 }
 
+extension StoreHandler where Command: TicketedCommand {
+  @inline(__always)
+  static func complete(_ command: UnsafePointer<Command>, _ call: borrowing InlineCall) {
+    command.pointee.completeTicket(call)
+  }
+}
+
 extension StoreHandler {
+  @inline(__always)
+  static func complete(_ command: UnsafePointer<Command>, _ call: borrowing InlineCall) {}
+
   @inline(__always)
   static func respond(
     _ outcome: Outcome, in reply: ReplyArena, _ response: inout ResponseWriter
@@ -65,6 +77,7 @@ extension StoreHandler {
     } catch {
       return response.fail(error.code, error.message)
     }
+    Self.complete(command, call)
     scope.withReply(&response) { reply, response in
       do throws(StoreError) {
         let answer = try run(command, reply, later: { Self.completion(of: response.deferred()) })

@@ -686,7 +686,7 @@ const ProtobufCMessageDescriptor roost__v1__status_request__descriptor =
   (ProtobufCMessageInit) roost__v1__status_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor roost__v1__status_response__field_descriptors[11] =
+static const ProtobufCFieldDescriptor roost__v1__status_response__field_descriptors[13] =
 {
   {
     "version",
@@ -820,6 +820,30 @@ static const ProtobufCFieldDescriptor roost__v1__status_response__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "idempotency_bytes",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Roost__V1__StatusResponse, idempotency_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "idempotency_window_ms",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Roost__V1__StatusResponse, idempotency_window_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned roost__v1__status_response__field_indices_by_name[] = {
   9,   /* field[9] = call_count */
@@ -827,6 +851,8 @@ static const unsigned roost__v1__status_response__field_indices_by_name[] = {
   10,   /* field[10] = draining */
   4,   /* field[4] = durable_revision */
   1,   /* field[1] = engine */
+  11,   /* field[11] = idempotency_bytes */
+  12,   /* field[12] = idempotency_window_ms */
   5,   /* field[5] = key_count */
   7,   /* field[7] = log_bytes */
   6,   /* field[6] = memory_bytes */
@@ -837,7 +863,7 @@ static const unsigned roost__v1__status_response__field_indices_by_name[] = {
 static const ProtobufCIntRange roost__v1__status_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 11 }
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor roost__v1__status_response__descriptor =
 {
@@ -847,7 +873,7 @@ const ProtobufCMessageDescriptor roost__v1__status_response__descriptor =
   "Roost__V1__StatusResponse",
   "roost.v1",
   sizeof(Roost__V1__StatusResponse),
-  11,
+  13,
   roost__v1__status_response__field_descriptors,
   roost__v1__status_response__field_indices_by_name,
   1,  roost__v1__status_response__number_ranges,

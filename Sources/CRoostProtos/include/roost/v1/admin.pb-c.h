@@ -90,10 +90,18 @@ struct  Roost__V1__StatusResponse
    */
   int64_t call_count;
   protobuf_c_boolean draining;
+  /*
+   * what the answers of idempotency keys take
+   */
+  int64_t idempotency_bytes;
+  /*
+   * how old a write may be and still be known by its key
+   */
+  int64_t idempotency_window_ms;
 };
 #define ROOST__V1__STATUS_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&roost__v1__status_response__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
 struct  Roost__V1__SnapshotRequest

@@ -155,12 +155,16 @@ public struct StatusResponse: Message {
   public var callCount: Int64 = 0
   /// `draining`.
   public var draining: Bool = false
+  /// what the answers of idempotency keys take
+  public var idempotencyBytes: Int64 = 0
+  /// how old a write may be and still be known by its key
+  public var idempotencyWindowMs: Int64 = 0
 
   /// Every field at its default.
   public init() {}
 
   /// The fields in the order of their declaration.
-  public init(version: String = "", engine: String = "", uptimeMs: Int64 = 0, revision: Int64 = 0, durableRevision: Int64 = 0, keyCount: Int64 = 0, memoryBytes: Int64 = 0, logBytes: Int64 = 0, connectionCount: Int64 = 0, callCount: Int64 = 0, draining: Bool = false) {
+  public init(version: String = "", engine: String = "", uptimeMs: Int64 = 0, revision: Int64 = 0, durableRevision: Int64 = 0, keyCount: Int64 = 0, memoryBytes: Int64 = 0, logBytes: Int64 = 0, connectionCount: Int64 = 0, callCount: Int64 = 0, draining: Bool = false, idempotencyBytes: Int64 = 0, idempotencyWindowMs: Int64 = 0) {
     self.version = version
     self.engine = engine
     self.uptimeMs = uptimeMs
@@ -172,6 +176,8 @@ public struct StatusResponse: Message {
     self.connectionCount = connectionCount
     self.callCount = callCount
     self.draining = draining
+    self.idempotencyBytes = idempotencyBytes
+    self.idempotencyWindowMs = idempotencyWindowMs
   }
 
   /// Copies everything out of the view.
@@ -187,6 +193,8 @@ public struct StatusResponse: Message {
     self.connectionCount = view.connectionCount
     self.callCount = view.callCount
     self.draining = view.draining
+    self.idempotencyBytes = view.idempotencyBytes
+    self.idempotencyWindowMs = view.idempotencyWindowMs
   }
 
   /// libprotobuf-c's structure, in the arena.
@@ -207,6 +215,8 @@ public struct StatusResponse: Message {
     message.pointee.connection_count = self.connectionCount
     message.pointee.call_count = self.callCount
     message.pointee.draining = self.draining ? 1 : 0
+    message.pointee.idempotency_bytes = self.idempotencyBytes
+    message.pointee.idempotency_window_ms = self.idempotencyWindowMs
     return message
   }
 
@@ -267,6 +277,14 @@ public struct StatusResponse: Message {
     /// `draining`.
     @inlinable public var draining: Bool {
       unsafeMessage.pointee.draining != 0
+    }
+    /// what the answers of idempotency keys take
+    @inlinable public var idempotencyBytes: Int64 {
+      unsafeMessage.pointee.idempotency_bytes
+    }
+    /// how old a write may be and still be known by its key
+    @inlinable public var idempotencyWindowMs: Int64 {
+      unsafeMessage.pointee.idempotency_window_ms
     }
   }
 }
