@@ -88,11 +88,13 @@ extension RoostClient {
   @discardableResult
   public func increment(
     _ key: some RoostKeyConvertible, by delta: Int = 1, initial: Int = 0,
-    expiration: Expiration = .unchanged, durability: Durability = .serverDefault
+    expiration: Expiration = .unchanged, durability: Durability = .serverDefault,
+    idempotencyKey: IdempotencyKey? = nil
   ) async throws(RoostError) -> Int {
     let request = IncrementRequest(
       key: key.roostKey.bytes, delta: Int64(delta), initial: Int64(initial),
-      expiration: try expiration.messageWhereAbsentIsUnchanged, options: durability.options())
+      expiration: try expiration.messageWhereAbsentIsUnchanged,
+      options: durability.options(idempotencyKey))
     let response = try await call { (kv, options) async throws(RPCError) in
       try await kv.increment(request, options: options)
     }
@@ -105,10 +107,12 @@ extension RoostClient {
   @discardableResult
   public func touch(
     _ key: some RoostKeyConvertible, expiration: Expiration,
-    durability: Durability = .serverDefault
+    durability: Durability = .serverDefault,
+    idempotencyKey: IdempotencyKey? = nil
   ) async throws(RoostError) -> Bool {
     let request = TouchRequest(
-      key: key.roostKey.bytes, expiration: expiration.message, options: durability.options())
+      key: key.roostKey.bytes, expiration: expiration.message,
+      options: durability.options(idempotencyKey))
     return try await call { (kv, options) async throws(RPCError) in
       try await kv.touch(request, options: options)
     }.found

@@ -15,12 +15,13 @@ extension RoostClient {
   public func push(
     _ key: some RoostKeyConvertible, contentsOf items: [some RoostItemConvertible],
     to end: ListEnd = .back, maxLength: Int? = nil, mustExist: Bool = false,
-    expiration: Expiration = .unchanged, durability: Durability = .serverDefault
+    expiration: Expiration = .unchanged, durability: Durability = .serverDefault,
+    idempotencyKey: IdempotencyKey? = nil
   ) async throws(RoostError) -> Int {
     let request = PushRequest(
       key: key.roostKey.bytes, items: items.map(\.roostItem), end: end.message,
       expiration: try expiration.messageWhereAbsentIsUnchanged, mustExist: mustExist,
-      maxLength: Int64(maxLength ?? 0), options: durability.options())
+      maxLength: Int64(maxLength ?? 0), options: durability.options(idempotencyKey))
     let response = try await call { (kv, options) async throws(RPCError) in
       try await kv.push(request, options: options)
     }
@@ -34,11 +35,12 @@ extension RoostClient {
   public func push(
     _ key: some RoostKeyConvertible, _ item: some RoostItemConvertible,
     to end: ListEnd = .back, maxLength: Int? = nil, mustExist: Bool = false,
-    expiration: Expiration = .unchanged, durability: Durability = .serverDefault
+    expiration: Expiration = .unchanged, durability: Durability = .serverDefault,
+    idempotencyKey: IdempotencyKey? = nil
   ) async throws(RoostError) -> Int {
     try await push(
       key, contentsOf: [item], to: end, maxLength: maxLength, mustExist: mustExist,
-      expiration: expiration, durability: durability)
+      expiration: expiration, durability: durability, idempotencyKey: idempotencyKey)
   }
 
   /// Takes one item off a list, from the front by default; `nil`: there is no such list.
@@ -57,11 +59,13 @@ extension RoostClient {
   ///   `Item` fail it too, and are gone.
   public func pop<Item: RoostItemConvertible>(
     _ key: some RoostKeyConvertible, count: Int, from end: ListEnd = .front,
-    as type: Item.Type = Item.self, durability: Durability = .serverDefault
+    as type: Item.Type = Item.self, durability: Durability = .serverDefault,
+    idempotencyKey: IdempotencyKey? = nil
   ) async throws(RoostError) -> [Item] {
     let key = key.roostKey
     let request = PopRequest(
-      key: key.bytes, end: end.message, count: Int64(count), options: durability.options())
+      key: key.bytes, end: end.message, count: Int64(count),
+      options: durability.options(idempotencyKey))
     let response = try await call { (kv, options) async throws(RPCError) in
       try await kv.pop(request, options: options)
     }

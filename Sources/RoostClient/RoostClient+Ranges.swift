@@ -81,10 +81,11 @@ extension RoostClient {
   ///   deletes at once; then nothing was deleted.
   @discardableResult
   public func delete(
-    _ range: KeyRange, dryRun: Bool = false, durability: Durability = .serverDefault
+    _ range: KeyRange, dryRun: Bool = false, durability: Durability = .serverDefault,
+    idempotencyKey: IdempotencyKey? = nil
   ) async throws(RoostError) -> Int {
     let request = DeleteRangeRequest(
-      range: range.message, dryRun: dryRun, options: durability.options())
+      range: range.message, dryRun: dryRun, options: durability.options(idempotencyKey))
     let response = try await call { (kv, options) async throws(RPCError) in
       try await kv.deleteRange(request, options: options)
     }

@@ -20,6 +20,10 @@ extension RoostClient {
     public let memoryBytes: Int
     /// What the log takes on disk.
     public let logBytes: Int
+    /// What the answers of idempotency keys take.
+    public let idempotencyBytes: Int
+    /// How old a write may be and still be known by its key.
+    public let idempotencyWindow: Duration
     /// Open now.
     public let connectionCount: Int
     /// Since its start.
@@ -36,6 +40,8 @@ extension RoostClient {
       keyCount = Int(message.keyCount)
       memoryBytes = Int(message.memoryBytes)
       logBytes = Int(message.logBytes)
+      idempotencyBytes = Int(message.idempotencyBytes)
+      idempotencyWindow = .milliseconds(message.idempotencyWindowMs)
       connectionCount = Int(message.connectionCount)
       callCount = Int(message.callCount)
       isDraining = message.draining

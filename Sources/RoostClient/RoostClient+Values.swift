@@ -80,9 +80,11 @@ extension RoostClient {
   public func set(
     _ key: some RoostKeyConvertible, _ value: some RoostValueConvertible,
     expiration: Expiration = .never, if condition: Condition? = nil,
-    durability: Durability = .serverDefault
+    durability: Durability = .serverDefault,
+    idempotencyKey: IdempotencyKey? = nil
   ) async throws(RoostError) -> WriteResult {
-    try await write(key.roostKey, value.roostValue, expiration, condition, durability)
+    try await write(
+      key.roostKey, value.roostValue, expiration, condition, durability, idempotencyKey)
   }
 
   /// Sets a key to the JSON of a value, as a text, whatever was there before.
@@ -91,9 +93,11 @@ extension RoostClient {
   public func set(
     _ key: some RoostKeyConvertible, _ value: some Encodable & Sendable,
     expiration: Expiration = .never, if condition: Condition? = nil,
-    durability: Durability = .serverDefault
+    durability: Durability = .serverDefault,
+    idempotencyKey: IdempotencyKey? = nil
   ) async throws(RoostError) -> WriteResult {
-    try await write(key.roostKey, encodeJSON(value), expiration, condition, durability)
+    try await write(
+      key.roostKey, encodeJSON(value), expiration, condition, durability, idempotencyKey)
   }
 
   /// Sets a key that exists; it ends when it would have ended.
@@ -143,10 +147,12 @@ extension RoostClient {
   @discardableResult
   public func delete(
     _ key: some RoostKeyConvertible, if condition: Condition? = nil,
-    durability: Durability = .serverDefault
+    durability: Durability = .serverDefault,
+    idempotencyKey: IdempotencyKey? = nil
   ) async throws(RoostError) -> Bool {
     let request = DeleteRequest(
-      key: key.roostKey.bytes, condition: condition?.message, options: durability.options())
+      key: key.roostKey.bytes, condition: condition?.message,
+      options: durability.options(idempotencyKey))
     return try await call { (kv, options) async throws(RPCError) in
       try await kv.delete(request, options: options)
     }.deleted
@@ -183,11 +189,11 @@ extension RoostClient {
 
   func write(
     _ key: RoostKey, _ value: RoostValue, _ expiration: Expiration, _ condition: Condition?,
-    _ durability: Durability
+    _ durability: Durability, _ idempotencyKey: IdempotencyKey? = nil
   ) async throws(RoostError) -> WriteResult {
     let request = SetRequest(
       key: key.bytes, value: value.message, expiration: expiration.message,
-      condition: condition?.message, options: durability.options())
+      condition: condition?.message, options: durability.options(idempotencyKey))
     let response = try await call { (kv, options) async throws(RPCError) in
       try await kv.set(request, options: options)
     }

@@ -101,11 +101,12 @@ extension RoostClient {
   /// - Throws: `RoostError`: the code of the step that failed; its message names the step's index.
   public func transact(
     if comparisons: [Compare] = [], then steps: [Step], else alternative: [Step] = [],
-    durability: Durability = .serverDefault
+    durability: Durability = .serverDefault,
+    idempotencyKey: IdempotencyKey? = nil
   ) async throws(RoostError) -> TransactionResult {
     let request = TransactRequest(
       compares: comparisons.map(\.message), success: steps.map(\.message),
-      failure: alternative.map(\.message), options: durability.options())
+      failure: alternative.map(\.message), options: durability.options(idempotencyKey))
     let response = try await call { (kv, options) async throws(RPCError) in
       try await kv.transact(request, options: options)
     }

@@ -79,7 +79,9 @@ extension RoostClient {
     case synced
 
     /// `nil`: nothing to say.
-    func options(returnPrevious: Bool = false) -> WriteOptions? {
+    func options(
+      _ key: IdempotencyKey? = nil, returnPrevious: Bool = false
+    ) -> WriteOptions? {
       let durability: RoostAPI.Durability
       switch self {
       case .serverDefault: durability = .unspecified
@@ -87,8 +89,9 @@ extension RoostClient {
       case .logged: durability = .logged
       case .synced: durability = .synced
       }
-      if durability == .unspecified, !returnPrevious { return nil }
-      return WriteOptions(durability: durability, returnPrevious: returnPrevious)
+      if durability == .unspecified, !returnPrevious, key == nil { return nil }
+      return WriteOptions(
+        idempotencyKey: key?.bytes ?? [], durability: durability, returnPrevious: returnPrevious)
     }
   }
 

@@ -20,6 +20,7 @@ struct DeleteCommand: StoreCommand {
         roost del user:1 user:2
         roost del page --if-revision 1763712345678901
         roost del --prefix session: --yes
+        roost del order:7 --idempotency-key cancel-7
       """)
 
   @Argument(help: "The keys.")
@@ -44,6 +45,13 @@ struct DeleteCommand: StoreCommand {
     if let ifRevision, ifRevision < 1 || keys.count != 1 {
       throw ValidationError(
         "--if-revision: " + (ifRevision < 1 ? "a revision is at least 1" : "it is about one key"))
+    }
+    try checkIdempotencyKey()
+  }
+
+  private func checkIdempotencyKey() throws {
+    if durability.idempotencyKey != nil, keys.count > 1 {
+      throw ValidationError("--idempotency-key: it is about one call, so name one key")
     }
   }
 

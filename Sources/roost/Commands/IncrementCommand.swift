@@ -16,6 +16,7 @@ struct IncrementCommand: StoreCommand {
         roost incr visits
         roost incr stock -5
         roost incr tickets 1 --initial 1000 --ttl 1d
+        roost incr visits --idempotency-key request-9     repeated, it counts once
       """)
 
   @Argument(help: "The key.")

@@ -17,6 +17,7 @@ struct PopCommand: StoreCommand {
         roost pop jobs --front
         roost pop jobs 10 --front -o json
         roost pop frames --front -o raw > frame.bin
+        roost pop jobs --idempotency-key worker-3-81     repeated, it prints the same item
       """)
 
   @Argument(help: "The key.")

@@ -21,6 +21,7 @@ struct PushCommand: StoreCommand {
         roost push recent /home --front --max-length 10
         seq 100000 | roost push numbers --lines
         roost push thumbs --file cat.png --if-exists
+        roost push jobs resize --idempotency-key job-17     repeated, it adds nothing
       """)
 
   @Argument(help: "The key.")
@@ -55,6 +56,9 @@ struct PushCommand: StoreCommand {
   func validate() throws {
     if [!items.isEmpty, lines, file != nil].count(where: \.self) != 1 {
       throw ValidationError("give items as arguments, or - , or --lines, or --file")
+    }
+    if lines, durability.idempotencyKey != nil {
+      throw ValidationError("--idempotency-key: it is about one call, --lines makes several")
     }
     if maxLength < 0 { throw ValidationError("--max-length: at least 1") }
     _ = try ttl.map(LifetimeText.milliseconds)

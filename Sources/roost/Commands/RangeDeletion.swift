@@ -25,11 +25,14 @@ struct RangeDeletion {
       let response = try await delete(range, context)
       try context.write(
         DeleteCommand.record(deleted: response.deleted, revision: response.revision))
-    } catch let error as RPCError where error.code == .resourceExhausted {
+    } catch let error as RPCError where error.code == .resourceExhausted && canStep {
       try await deleteInSteps(context)
     }
     return .success
   }
+
+  /// A call with an idempotency key is one call.
+  private var canStep: Bool { writeOptions?.idempotencyKey.isEmpty ?? true }
 
   private func count(_ context: CommandContext) async throws -> Int64 {
     let request = CountRequest(range: range)

@@ -79,6 +79,12 @@ struct StatusCommand: StoreCommand {
       .init("keyCount", .integer(status.keyCount)),
       .init("memoryBytes", .integer(status.memoryBytes), shown: ByteCount.text(status.memoryBytes)),
       .init("logBytes", .integer(status.logBytes), shown: ByteCount.text(status.logBytes)),
+      .init(
+        "idempotencyBytes", .integer(status.idempotencyBytes),
+        shown: ByteCount.text(status.idempotencyBytes)),
+      .init(
+        "idempotencyWindowMs", .integer(status.idempotencyWindowMs),
+        shown: DurationText.text(milliseconds: status.idempotencyWindowMs)),
       .init("connectionCount", .integer(status.connectionCount)),
       .init("callCount", .integer(status.callCount)),
       .init("draining", .bool(status.draining)),

@@ -17,6 +17,7 @@ struct SetCommand: StoreCommand {
         roost set logo --file logo.png
         date | roost set started -
         roost set lock me --if-absent --ttl 30s     exit status 4 where it is taken
+        roost set page 1 --if-absent --idempotency-key page-1     safe to repeat
         r=$(roost set page 1) && roost set page 2 --if-revision $r
       """)
 

@@ -13,6 +13,7 @@ struct TouchCommand: StoreCommand {
       EXAMPLES:
         roost touch session:7 --ttl 30m
         roost touch session:7 --ttl never
+        roost touch session:7 --ttl 30m --idempotency-key visit-3
       """)
 
   @Argument(help: "The key.")

@@ -31,7 +31,7 @@ struct TransactCommand: StoreCommand {
       EXAMPLES:
         roost txn 'incr from -10' 'incr to 10'
         roost txn 'if lock absent' then 'set lock me --ttl 30s' else 'get lock'
-        roost txn --file order.txn
+        roost txn --file order.txn --idempotency-key order-4711
         jq -n '{then:[{set:{key:"a",value:1}}]}' | roost txn - -o json
       """)
 

@@ -8,8 +8,8 @@ enum ArgumentOrder {
   /// The options that take a value as their next word. A test compares this with the commands.
   static let valueOptions: Set<String> = [
     "--endpoint", "--token-file", "--timeout", "-o", "--output", "--type", "--file", "--ttl",
-    "--if-revision", "--durability", "--prefix", "--start", "--end", "--match",
-    "--regex", "--limit", "--initial", "--max-length", "-d", "--data", "--metadata", "-n",
+    "--if-revision", "--durability", "--idempotency-key", "--prefix", "--start", "--end",
+    "--match", "--regex", "--limit", "--initial", "--max-length", "-d", "--data", "--metadata", "-n",
     "--count", "--generate-completion-script",
   ]
 

@@ -62,15 +62,34 @@ enum LifetimeText {
   }
 }
 
-/// How far a write must have got before it is acknowledged.
+/// How far a write must have got before it is acknowledged, and what makes it known again.
 struct DurabilityOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Answer once the write is in memory, logged, or synced to the disk.", valueName: "level"))
   var durability: DurabilityLevel?
 
+  @Option(
+    help: ArgumentHelp(
+      "Do it once: repeated with this key within 10 minutes, it gets the first answer.",
+      valueName: "key"))
+  var idempotencyKey: String?
+
+  /// The longest key, in bytes.
+  private static let maxKeyBytes = 64
+
+  func validate() throws {
+    guard let idempotencyKey else { return }
+    if idempotencyKey.isEmpty || idempotencyKey.utf8.count > Self.maxKeyBytes {
+      throw ValidationError("--idempotency-key: 1 to \(Self.maxKeyBytes) bytes")
+    }
+  }
+
   var writeOptions: WriteOptions? {
-    durability.map { WriteOptions(durability: $0.level) }
+    if durability == nil, idempotencyKey == nil { return nil }
+    return WriteOptions(
+      idempotencyKey: Array((idempotencyKey ?? "").utf8),
+      durability: durability?.level ?? .unspecified)
   }
 }
 
