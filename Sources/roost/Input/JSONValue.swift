@@ -26,8 +26,10 @@ enum JSONValue: Equatable {
   }
 
   /// Reads one value with nothing but white space around it.
-  init(parsing bytes: [UInt8]) throws(UsageError) {
-    var parser = JSONParser(bytes)
+  ///
+  /// - Parameter firstLine: The number of the first line of `bytes`, for messages.
+  init(parsing bytes: [UInt8], firstLine: Int = 1) throws(UsageError) {
+    var parser = JSONParser(bytes, firstLine: firstLine)
     self = try parser.document()
   }
 }
@@ -37,10 +39,14 @@ private struct JSONParser {
   static let maxDepth = 64
 
   private let bytes: [UInt8]
+  private let firstLine: Int
   private var offset = 0
   private var depth = 0
 
-  init(_ bytes: [UInt8]) { self.bytes = bytes }
+  init(_ bytes: [UInt8], firstLine: Int) {
+    self.bytes = bytes
+    self.firstLine = firstLine
+  }
 
   mutating func document() throws(UsageError) -> JSONValue {
     let value = try self.value()
@@ -129,7 +135,12 @@ private struct JSONParser {
   private mutating func string() throws(UsageError) -> String {
     offset += 1
     var text: [UInt8] = []
-    while let byte = peek {
+    while true {
+      // Most strings are one run: they are copied in one piece.
+      let end = endOfRun()
+      text.append(contentsOf: bytes[offset..<end])
+      offset = end
+      guard let byte = peek else { throw error("a string has no closing quote") }
       offset += 1
       switch byte {
       case UInt8(ascii: "\""):
@@ -138,11 +149,22 @@ private struct JSONParser {
         }
         return string
       case UInt8(ascii: "\\"): text.append(contentsOf: String(try escaped()).utf8)
-      case 0..<0x20: throw error("a control character must be escaped in a string")
-      default: text.append(byte)
+      default: throw error("a control character must be escaped in a string")
       }
     }
-    throw error("a string has no closing quote")
+  }
+
+  /// Where the bytes of a string end that stand for themselves.
+  private func endOfRun() -> Int {
+    bytes.withUnsafeBufferPointer { bytes in
+      var index = offset
+      while index < bytes.count, bytes[index] >= 0x20, bytes[index] != UInt8(ascii: "\""),
+        bytes[index] != UInt8(ascii: "\\")
+      {
+        index += 1
+      }
+      return index
+    }
   }
 
   private mutating func escaped() throws(UsageError) -> Character {
@@ -193,7 +215,7 @@ private struct JSONParser {
 
   private func error(_ what: String) -> UsageError {
     let before = bytes[..<min(offset, bytes.count)]
-    let line = before.count { $0 == 0x0a } + 1
+    let line = before.count { $0 == 0x0a } + firstLine
     let column = before.count - (before.lastIndex(of: 0x0a).map { $0 + 1 } ?? 0) + 1
     return UsageError("JSON, line \(line), column \(column): \(what)")
   }

@@ -23,7 +23,8 @@ struct JSONWriter {
   mutating func string(_ text: some StringProtocol) {
     separate()
     bytes.append(UInt8(ascii: "\""))
-    for byte in text.utf8 { escape(byte) }
+    var text = String(text)
+    text.withUTF8 { escape($0) }
     bytes.append(UInt8(ascii: "\""))
     needsComma = true
   }
@@ -60,6 +61,18 @@ struct JSONWriter {
     content(&self)
     bytes.append(UInt8(ascii: close))
     needsComma = true
+  }
+
+  /// Copies what stands for itself in runs.
+  private mutating func escape(_ text: UnsafeBufferPointer<UInt8>) {
+    var start = 0
+    for (index, byte) in text.enumerated() {
+      guard byte < 0x20 || byte == 0x22 || byte == 0x5c || byte == 0x7f else { continue }
+      bytes.append(contentsOf: text[start..<index])
+      escape(byte)
+      start = index + 1
+    }
+    bytes.append(contentsOf: text[start...])
   }
 
   private mutating func escape(_ byte: UInt8) {
