@@ -10,9 +10,14 @@ struct ByteSink {
   static let bufferBytes = 64 << 10
 
   private let descriptor: Int32
+  private let name: String
   private var buffer: [UInt8] = []
 
-  init(descriptor: Int32) { self.descriptor = descriptor }
+  /// - Parameter name: What it is, for messages.
+  init(descriptor: Int32, name: String = "standard output") {
+    self.descriptor = descriptor
+    self.name = name
+  }
 
   mutating func write(_ bytes: some Collection<UInt8>) throws {
     buffer.append(contentsOf: bytes)
@@ -38,8 +43,7 @@ struct ByteSink {
       case EAGAIN: try waitUntilWritable()
       case EPIPE: throw OutputClosed()
       default:
-        throw CommandFailure(
-          .other, "standard output cannot be written: \(SystemText.error(errno))")
+        throw CommandFailure(.other, "\(name) cannot be written: \(SystemText.error(errno))")
       }
     }
   }
