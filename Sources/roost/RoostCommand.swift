@@ -39,7 +39,7 @@ struct RoostCommand: ParsableCommand {
         subcommands: [
           PushCommand.self, PopCommand.self, ListRangeCommand.self, ListLengthCommand.self,
         ]),
-      CommandGroup(name: "Data", subcommands: [ExportCommand.self]),
+      CommandGroup(name: "Data", subcommands: [ExportCommand.self, ImportCommand.self]),
       CommandGroup(
         name: "Server",
         subcommands: [

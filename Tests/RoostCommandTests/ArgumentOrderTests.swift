@@ -104,6 +104,7 @@ struct ArgumentOrderTests {
       "pop k 0", "pop k 1001", "pop k x", "scan --match a --regex b", "scan --prefix a --start b",
       "scan --limit -1", "scan extra", "txn", "txn a --file f", "ping -n 0", "completions tcsh",
       "get k -o yaml", "get k --nope", "get k --timeout", "set k v --durability disk", "mget",
+      "export file", "import a b", "import --rate 0", "import --rate x", "import --prefix p",
     ])
   func refuses(line: String) {
     #expect(throws: (any Error).self) {

@@ -58,6 +58,7 @@ struct OfflineTests {
       (["roost", "set", "k", "v", "--if"], "--if-absent --if-exists --if-revision"),
       (["roost", "set", "k", "v", "--type", "b"], "bytes bool"),
       (["roost", "call", "roost.v1.KV/G"], "roost.v1.KV/Get"),
+      (["roost", "im"], "import"), (["roost", "import", "--dr"], "--dry-run"),
     ] {
       let outcome = try ChildProcess.run(
         "/bin/bash", (["-c", script, "bash", directory] + words).map(\.bytes),

@@ -10,14 +10,14 @@ enum ArgumentOrder {
     "--endpoint", "--token-file", "--timeout", "-o", "--output", "--type", "--file", "--ttl",
     "--if-revision", "--durability", "--idempotency-key", "--prefix", "--start", "--end",
     "--match", "--regex", "--limit", "--initial", "--max-length", "-d", "--data", "--metadata", "-n",
-    "--count", "--generate-completion-script",
+    "--count", "--rate", "--generate-completion-script",
   ]
 
   /// The options that are a word alone. A test compares this with the commands, too.
   static let flags: Set<String> = [
     "--hex", "-h", "--help", "--version", "--if-absent", "--if-exists", "--keep-ttl",
     "--keys-only", "-0", "--null", "--front", "--lines", "--reverse", "--yes", "-y", "--list",
-    "--template",
+    "--template", "--dry-run", "--skip-invalid",
   ]
 
   /// What to say of a command line that was refused where one of its words begins with a dash and

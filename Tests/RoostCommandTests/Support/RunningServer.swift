@@ -91,6 +91,14 @@ struct RunningServer {
       "/bin/rm", [Array("-rf".utf8), Array(directory.utf8)], environment: [:])
   }
 
+  /// Ends the server as a crash would, and leaves its files.
+  func crash() {
+    kill(process.pid, SIGKILL)
+    // Its end is waited for here; `stop` collects it.
+    var information = siginfo_t()
+    while waitid(P_PID, id_t(process.pid), &information, WEXITED | WNOWAIT) < 0, errno == EINTR {}
+  }
+
   /// What the command finds in its environment, unless a test says otherwise.
   var environment: [String: String] {
     [
