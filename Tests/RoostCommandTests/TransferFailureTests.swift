@@ -46,7 +46,7 @@ struct TransferFailureTests {
       let skipped = try server.roost("import", "--skip-invalid", input: text.bytes)
       #expect(skipped.status == 0, "\(skipped)")
       #expect(skipped.errorText.contains("skipped: JSON, line 3"))
-      #expect(skipped.errorText.contains("1 invalid lines skipped"))
+      #expect(skipped.errorText.contains("1 invalid line skipped"))
       #expect(try server.roost("scan", "--keys-only").text == "a\nb\n")
     }
   }

@@ -100,7 +100,9 @@ struct ImportCommand: StoreCommand {
       (dryRun ? "checked " : "imported ") + TransferRate.text(counts.written, elapsedNanos)
     if counts.kept > 0 { sentence += ", \(counts.kept) kept as they were" }
     if counts.expired > 0 { sentence += ", \(counts.expired) had ended" }
-    if counts.invalid > 0 { sentence += ", \(counts.invalid) invalid lines skipped" }
+    if counts.invalid > 0 {
+      sentence += ", \(counts.invalid) invalid \(counts.invalid == 1 ? "line" : "lines") skipped"
+    }
     if dryRun { sentence += "; nothing was written" }
     if !isWhole { sentence += "; not the whole export" }
     let summary = TransferSummary(
