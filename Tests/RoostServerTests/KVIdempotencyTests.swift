@@ -7,7 +7,7 @@ import Testing
 @testable import RoostServer
 
 /// Makes calls one principal's and then another's.
-private final class ChosenPrincipal: ServerInterceptor {
+private final class ChosenPrincipal: ServerInterceptor, Sendable {
   private let principals: [Principal]
   private let chosen = Atomic<Int>(0)
 

@@ -25,7 +25,7 @@ struct TestServer {
   ///   - interceptor: what else sees every call.
   ///   - configure: changes the configuration; by default to the memory engine.
   static func with(
-    principal: Principal? = nil, interceptor: (any ServerInterceptor)? = nil,
+    principal: Principal? = nil, interceptor: (any ServerInterceptor & Sendable)? = nil,
     limits: ServerLimits = ServerLimits(),
     configure: (inout ServerConfiguration) -> Void = { $0.engine = .memory },
     _ body: (TestServer) async throws -> Void

@@ -4,8 +4,8 @@ import RoostStore
 /// authenticator to the handlers.
 ///
 /// 1. It never changes: a token that is changed or revoked gets another principal or none.
-/// 2. `packed` holds the ID and `grants` once more, as one block, so that a check touches no array and no
-///    reference count.
+/// 2. `packed` holds the ID and `grants` once more, as one block, so that a check touches no array
+///    and no reference count.
 ///
 /// Sendable although it holds pointers: their memory is written in `init` and freed in `deinit`.
 public final class Principal: @unchecked Sendable {

@@ -9,8 +9,8 @@ enum ArgumentOrder {
   static let valueOptions: Set<String> = [
     "--endpoint", "--token-file", "--timeout", "-o", "--output", "--type", "--file", "--ttl",
     "--if-revision", "--durability", "--idempotency-key", "--prefix", "--start", "--end",
-    "--match", "--regex", "--limit", "--initial", "--max-length", "-d", "--data", "--metadata", "-n",
-    "--count", "--rate", "--generate-completion-script",
+    "--match", "--regex", "--limit", "--initial", "--max-length", "-d", "--data", "--metadata",
+    "-n", "--count", "--rate", "--generate-completion-script",
   ]
 
   /// The options that are a word alone. A test compares this with the commands, too.

@@ -59,7 +59,8 @@ struct LogIdempotencyTests {
       if restart == .copy { try folder.copyFiles(to: copy) }
       return (first, state)
     }
-    try await Self.with(restart == .copy ? copy.path : folder.path, clock) { (engine, session) async throws in
+    let path = restart == .copy ? copy.path : folder.path
+    try await Self.with(path, clock) { (engine, session) async throws in
       #expect(try Self.contents(session) == state)
       session.ticket = StoreTicket(key: "k")
       #expect(try session.perform(write.call) == first)
@@ -186,8 +187,10 @@ struct LogIdempotencyTests {
         if number == 1_200 { try await Self.snapshot(engine) }
       }
     }
-    try await Self.with(folder.path, clock, maxIdempotencyBytes: 50_000) { (engine, session) async throws in
-      #expect(engine.status().idempotencyBytes <= 50_000)
+    let maxBytes = 50_000
+    try await Self.with(folder.path, clock, maxIdempotencyBytes: maxBytes) {
+      (engine, session) async throws in
+      #expect(engine.status().idempotencyBytes <= maxBytes)
       #expect(engine.status().idempotencyWindowMillis == 0)
       let known = try (0..<2_000).reversed().prefix { number in
         session.ticket = StoreTicket(key: Bytes("\(number)"))
