@@ -74,7 +74,12 @@ final class SnapshotTaker: @unchecked Sendable {
     pthread_mutex_init(mutex, nil)
     wake = .allocate(capacity: 1)
     wake.initialize(to: pthread_cond_t())
-    pthread_cond_init(wake, nil)
+    // A step of the wall clock must not hold up the next snapshot.
+    var attributes = pthread_condattr_t()
+    pthread_condattr_init(&attributes)
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+    pthread_cond_init(wake, &attributes)
+    pthread_condattr_destroy(&attributes)
   }
 
   deinit {
@@ -152,7 +157,7 @@ final class SnapshotTaker: @unchecked Sendable {
 
   private func pause() {
     var until = timespec()
-    clock_gettime(CLOCK_REALTIME, &until)
+    clock_gettime(CLOCK_MONOTONIC, &until)
     until.tv_nsec += 200_000_000
     until.tv_sec += until.tv_nsec / 1_000_000_000
     until.tv_nsec %= 1_000_000_000
