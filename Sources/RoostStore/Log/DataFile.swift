@@ -79,11 +79,11 @@ struct DataFolder: ~Copyable {
 
   deinit { close(descriptor) }
 
-  /// Makes it, for its owner alone, where there is none.
+  /// Makes it, for its owner alone, where there is none; durably, since its files are nothing
+  /// without it.
   static func create(_ path: String) throws(LogError) {
-    if mkdir(path, 0o700) != 0 && errno != EEXIST {
-      throw .system(operation: "mkdir", file: path, errno: errno)
-    }
+    if mkdir(path, 0o700) == 0 { return try DataFolder(path + "/..").sync() }
+    if errno != EEXIST { throw .system(operation: "mkdir", file: path, errno: errno) }
   }
 
   /// The names in it, sorted.
