@@ -369,8 +369,10 @@ int main(int argc, char **argv) {
     }
   if (options.port < 1 || options.connections < 1 || options.depth < 1 || options.keys < 1 ||
       options.depth >= POOL_REQUESTS || (options.token && strlen(options.token) > 200)) {
-    fprintf(stderr, "usage: loadgen -m ttrpc|resp -o load|get|set -p PORT [-c CONNECTIONS] "
-                    "[-P DEPTH] [-t SECONDS] [-n KEYS] [-A TOKEN] [-F FIRST] [-X UNIX_MILLIS] [-M]\n");
+    fprintf(stderr,
+            "usage: loadgen -m ttrpc|resp -o load|get|set -p PORT [-c CONNECTIONS] "
+            "[-P DEPTH] [-t SECONDS]\n"
+            "               [-n KEYS] [-A TOKEN] [-F FIRST] [-X UNIX_MILLIS] [-M]\n");
     return 64;
   }
   encode_requests();

@@ -45,7 +45,7 @@ struct LogIdempotencyTests {
     "A repeated write gets the first answer after a restart",
     arguments: Restart.allCases, RepeatedWrite.all)
   func restart(_ restart: Restart, write: RepeatedWrite) async throws {
-    let (folder, copy) = (try SnapshotFolder(), try SnapshotFolder())
+    let (folder, copy) = (try TemporaryFolder(), try TemporaryFolder())
     let clock = ManualStoreClock()
     let (first, state) = try await Self.with(folder.path, clock) { (engine, session) async throws in
       for call in write.before { _ = try session.perform(call) }
@@ -77,7 +77,7 @@ struct LogIdempotencyTests {
 
   @Test("A log that ends anywhere has both, the write and its answer, or neither")
   func truncation() throws {
-    let folder = try SnapshotFolder()
+    let folder = try TemporaryFolder()
     let clock = ManualStoreClock()
     let engine = try Self.open(folder.path, clock)
     let session = EngineSession(engine)
@@ -104,7 +104,7 @@ struct LogIdempotencyTests {
     let end = (bytes.lastIndex { $0 != 0 } ?? 0) + 1
     var found = Set<Int>()
     for length in 0...end {
-      let copy = try SnapshotFolder()
+      let copy = try TemporaryFolder()
       try copy.write(Array(bytes[..<length]), to: name)
       guard let again = try? Self.open(copy.path, clock) else { continue }
       let newSession = EngineSession(again)
@@ -124,7 +124,7 @@ struct LogIdempotencyTests {
 
   @Test("An answer older than the window is not loaded; one from the future is kept for a window")
   func expired() async throws {
-    let folder = try SnapshotFolder()
+    let folder = try TemporaryFolder()
     let clock = ManualStoreClock()
     func restarted(_ value: Int64, replayed: Bool) async throws {
       try await Self.with(folder.path, clock) { (_, session) async throws in
@@ -150,7 +150,7 @@ struct LogIdempotencyTests {
 
   @Test("A repetition waits for the first write, and weaker durability shows nothing early")
   func durability() throws {
-    let folder = try SnapshotFolder()
+    let folder = try TemporaryFolder()
     let engine = try Self.open(folder.path, ManualStoreClock())
     defer { engine.close() }
     let lent = CommandLoan(engine: engine, ticket: StoreTicket(key: "k"))
@@ -178,7 +178,7 @@ struct LogIdempotencyTests {
 
   @Test("Many answers of snapshot and log come back within the bound, the newest of them")
   func bound() async throws {
-    let folder = try SnapshotFolder()
+    let folder = try TemporaryFolder()
     let clock = ManualStoreClock()
     try await Self.with(folder.path, clock) { (engine, session) async throws in
       for number in 0..<2_000 {
@@ -202,8 +202,8 @@ struct LogIdempotencyTests {
   }
 }
 
-extension SnapshotFolder {
-  fileprivate func copyFiles(to other: SnapshotFolder) throws {
+extension TemporaryFolder {
+  fileprivate func copyFiles(to other: TemporaryFolder) throws {
     for name in try folder.names() where name != "lock" {
       try other.write(try read(name), to: name)
     }
