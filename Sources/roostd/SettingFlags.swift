@@ -52,6 +52,8 @@ struct SettingFlags: ParsableArguments {
   var maxUnreadBytes: String?
   @Option(name: .long, help: help("max-memory"))
   var maxMemory: String?
+  @Option(name: .long, help: help("max-idempotency-bytes"))
+  var maxIdempotencyBytes: String?
   @Option(name: .long, help: help("log-level"), completion: .list(logLevels))
   var logLevel: String?
   @Option(name: .long, help: help("log-format"), completion: .list(["auto", "text", "json"]))
@@ -77,7 +79,7 @@ struct SettingFlags: ParsableArguments {
       "max-list-bytes": maxListBytes, "max-delete-range-keys": maxDeleteRangeKeys,
       "max-connections": maxConnections, "max-calls-per-connection": maxCallsPerConnection,
       "max-unread-bytes": maxUnreadBytes, "max-memory": maxMemory, "log-level": logLevel,
-      "log-format": logFormat, "config": config,
+      "max-idempotency-bytes": maxIdempotencyBytes, "log-format": logFormat, "config": config,
     ]
     var values = scalars.compactMapValues { $0 }.mapValues { [$0] }
     if !listen.isEmpty { values["listen"] = listen }

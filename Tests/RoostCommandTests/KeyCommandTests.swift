@@ -87,7 +87,7 @@ struct KeyCommandTests {
       #expect(try server.roost("update", "nothing", "1").status == 1)
       #expect(try server.roost("update", "k", "3").status == 0)
       #expect(try server.roost("get", "k").text == "3\n")
-      #expect(try server.roost("set", "k", "v", "--durability", "synced").status == 4)
+      #expect(try server.roost("set", "k", "v", "--durability", "synced").status == 0)
     }
   }
 

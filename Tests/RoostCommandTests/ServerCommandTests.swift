@@ -74,7 +74,10 @@ struct ServerCommandTests {
       let bad = try server.roost("call", "KV/Set", "-d", #"{"key":""}"#)
       #expect(bad.status == 2, "\(bad)")
       #expect(try server.roost("call", "Watch/Poll").status == 7)
-      #expect(try server.roost("call", "Admin/Snapshot").status == 7)
+      let snapshot = try server.roost("call", "Admin/Snapshot")
+      #expect(snapshot.status == 0 && snapshot.text.contains("\"entryCount\":"), "\(snapshot)")
+      let taken = try server.roost("snapshot")
+      #expect(taken.status == 0 && taken.text.contains("entryCount\t"), "\(taken)")
       let plain = try server.roost(
         "call", "Auth/WhoAmI", "--metadata", "x-trace=1", environment: ["ROOST_TOKEN": ""])
       #expect(plain.status == 3)

@@ -67,7 +67,8 @@ struct ConfigurationTests {
       "max-batch-keys": "6", "max-list-items-per-call": "7", "max-list-items": "8",
       "max-list-bytes": "1KiB", "max-delete-range-keys": "9", "max-connections": "10",
       "max-calls-per-connection": "11", "max-unread-bytes": "16MiB", "max-memory": "1GiB",
-      "max-idempotency-bytes": "32MiB",
+      "max-idempotency-bytes": "32MiB", "sync": "always", "sync-interval": "20ms",
+      "snapshot-log-bytes": "2MiB", "snapshot-rate": "3MiB",
       "log-level": "debug", "log-format": "json",
     ]
     #expect(Set(samples.keys) == Set(Setting.all.map(\.name)))
@@ -79,6 +80,10 @@ struct ConfigurationTests {
     let fromFlags = try load(flags: samples.mapValues { [$0] }).configuration
     for configuration in [fromFile, fromEnvironment, fromFlags] {
       #expect(configuration.listen == ["unix:///run/r.sock"])
+      #expect(configuration.engine == .memory && configuration.sync == .always)
+      #expect(configuration.syncInterval == .milliseconds(20))
+      #expect(configuration.snapshotLogBytes == 2 << 20)
+      #expect(configuration.snapshotBytesPerSecond == 3 << 20)
       #expect(configuration.dataDirectory == "/d")
       #expect(configuration.auth == .off)
       #expect(configuration.threads == 7)

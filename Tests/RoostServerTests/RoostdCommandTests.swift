@@ -78,7 +78,7 @@ struct RoostdCommandTests {
       (try await run("--config", file), file),
       (try await run(environment: ["ROOST_CONFIG": file]), file),
       (try await run("--config", "/nonexistent"), "no such file"),
-      (try await run("--engine", "log"), "no log engine yet"),
+      (try await run("--engine", "disk"), "memory, log"),
       (try await run("--auth", "off", "--listen", "tcp://0.0.0.0:0"), "loopback"),
       (try await run("--listen", "localhost"), "tcp://HOST:PORT"),
       (try await run("token", "list", "--config", file), file),

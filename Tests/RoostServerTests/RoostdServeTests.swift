@@ -101,7 +101,9 @@ struct RoostdServeTests {
   func addressInUse() async throws {
     let first = try start()
     let address = try #require(await first.readyAddress())
-    let second = try start(listen: address)
+    let second = try RoostdProcess(
+      ["--data-dir", directory.file("other"), "--listen", address],
+      environment: ["HOME": directory.path])
     let ending = await second.ending()
     #expect(ending.exitCode == 69, "\(ending)")
     #expect(ending.errors.contains("roostd: ") && ending.errors.contains(address), "\(ending)")

@@ -106,8 +106,9 @@ final class DeleteRangeHandler: InlineHandler {
         { Self.answer(deferred, $0) }
       }
       guard case .now(let result) = answer else { return }
-      let message = ReplyArena(budgetBytes: .max, blockBytes: 1 << 10)
-        .message(deleteRange: result, isReplayed: scope.reply.isReplayed).encoded()
+      let message = ReplyMessage.encoded {
+        $0.message(deleteRange: result, isReplayed: scope.reply.isReplayed)
+      }
       scope.release(.success(message), scope.reply, deferred)
     } catch {
       scope.release(.failure(error.status), scope.reply, deferred)
@@ -119,8 +120,7 @@ final class DeleteRangeHandler: InlineHandler {
   ) {
     switch result {
     case .success(let result):
-      let reply = ReplyArena(budgetBytes: .max, blockBytes: 1 << 10)
-      deferred.respond(reply.message(deleteRange: result).encoded())
+      deferred.respond(ReplyMessage.encoded { $0.message(deleteRange: result) })
     case .failure(let error): deferred.fail(error.status)
     }
   }

@@ -23,7 +23,14 @@ struct ReplyMessage {
     self.maxBytes = maxBytes
   }
 
-  /// The encoded message: for answers that are given later.
+  /// The bytes of a message that is made in an arena of its own, for answers that are given beside
+  /// the loops. The arena lives until the message is encoded, which only borrows from it.
+  static func encoded(_ make: (ReplyArena) -> ReplyMessage) -> [UInt8] {
+    let arena = ReplyArena(budgetBytes: .max, blockBytes: 1 << 10)
+    return withExtendedLifetime(arena) { make(arena).encoded() }
+  }
+
+  /// The encoded message. What it borrows from must be alive.
   func encoded() -> [UInt8] {
     [UInt8](unsafeUninitializedCapacity: protobuf_c_message_get_packed_size(message)) {
       buffer, count in

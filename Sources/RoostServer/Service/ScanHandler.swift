@@ -95,8 +95,7 @@ final class ScanHandler: InlineHandler {
   ) {
     switch result {
     case .success(let page):
-      let reply = ReplyArena(budgetBytes: .max)
-      deferred.respond(reply.message(scan: page, tokens).encoded())
+      deferred.respond(ReplyMessage.encoded { $0.message(scan: page, tokens) })
     case .failure(let error): deferred.fail(error.status)
     }
   }

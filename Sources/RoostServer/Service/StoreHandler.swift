@@ -99,7 +99,7 @@ extension StoreHandler {
     { result in
       switch result {
       case .success(let outcome):
-        deferred.respond(message(outcome, in: ReplyArena(budgetBytes: .max)).encoded())
+        deferred.respond(ReplyMessage.encoded { message(outcome, in: $0) })
       case .failure(let error): deferred.fail(error.status)
       }
     }

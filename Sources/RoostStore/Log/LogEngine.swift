@@ -143,6 +143,7 @@ public final class LogEngine: StorageEngine {
     durability.sync()
     durability.writer.markWhenIdle()
     durability.sync()
+    lock.release()
   }
 
   // MARK: Commands

@@ -36,6 +36,9 @@ enum LogFormat {
   /// headers, an idempotent one its answer of up to 4 MiB.
   static let maxBodyBytes = 16 << 20
 
+  /// No store has a revision from this on: a million changes a second reach it in 36,000 years.
+  static let maxRevision: Int64 = 1 << 60
+
   /// What a record says. Numbers are never reused.
   enum Kind: UInt8 {
     /// An entry as it is now: an image.

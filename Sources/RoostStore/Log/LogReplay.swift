@@ -29,7 +29,7 @@ final class LogReplay {
     self.snapshotRevision = snapshotRevision
     self.revisionLimit = revisionLimit
     self.keepAnswer = keepAnswer
-    lastRevision = snapshotRevision
+    lastRevision = 0
     workers = ParallelWork.workerCount(limit: shards.count)
   }
 

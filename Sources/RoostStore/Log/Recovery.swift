@@ -223,6 +223,11 @@ struct Recovery: ~Copyable {
     }
     outcome.lastRevision = max(outcome.lastRevision, replay.lastRevision)
     outcome.revisionLimit = replay.revisionLimit
+    guard max(outcome.lastRevision, outcome.revisionLimit) < LogFormat.maxRevision else {
+      throw .damaged(
+        file: LogFormat.segmentName(firstSequence: segments[first]), offset: 0,
+        reason: "it holds a revision that no store ever reaches")
+    }
     outcome.report.recordCount = replay.recordCount
     try countFinished(segments)
   }

@@ -120,6 +120,9 @@ final class SnapshotTaker: @unchecked Sendable {
 
   /// Asks for a snapshot. Whoever asks while one is under way gets the next.
   func request(_ completion: @escaping Completion) {
+    if isStopping.load(ordering: .acquiring) {
+      return completion(.failure(.notPossible("the server is shutting down")))
+    }
     state.withLock { $0.requests.append(completion) }
     signal()
   }

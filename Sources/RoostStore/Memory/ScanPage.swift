@@ -12,7 +12,7 @@ struct ScanPage {
 
   /// What a page may spend on a pattern. A regular expression's time for a byte of a key varies by
   /// a factor of a thousand, so that a count of keys says nothing.
-  static let maxPatternNanos: UInt64 = 1_000_000
+  static let maxPatternNanos: UInt64 = 50_000_000
   /// Between two looks at the clock.
   private static let keyBytesPerLook = 512
 

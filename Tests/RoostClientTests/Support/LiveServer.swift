@@ -20,6 +20,7 @@ final class LiveServer: Sendable {
   init(directory: String? = nil, auth: AuthMode = .off) throws {
     let directory = try directory ?? Self.makeDirectory()
     var configuration = ServerConfiguration(dataDirectory: directory)
+    configuration.engine = .memory
     configuration.listen = ["unix://\(directory)/s", "tcp://127.0.0.1:0"]
     configuration.auth = auth
     configuration.drainTimeout = .milliseconds(200)
