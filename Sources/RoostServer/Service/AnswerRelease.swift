@@ -86,6 +86,8 @@ final class DurabilityGate: AnswerGate {
     _ durability: LogDurability, on dispatcher: inout Dispatcher, loop: ServerLoop
   ) {
     dispatcher.gate = DurabilityGate(durability)
+    // One sync is for all calls of a tick.
+    if durability.policy == .always { dispatcher.callsPerTick = 4_096 }
     dispatcher.endOfTick = { summary in
       durability.endOfTick(
         waitsFor: summary.heldMark, isIdle: summary.heldCount == summary.callCount)

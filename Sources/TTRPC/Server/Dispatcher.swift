@@ -8,6 +8,10 @@ public struct Dispatcher {
   public var endOfTick: ((TickSummary) -> Void)?
   /// Says when answers may leave that handlers hold back (`ResponseWriter.hold`); `nil`: at once.
   public var gate: (any AnswerGate)?
+  /// Calls that are executed together, at most about; the bytes of a tick bound them too. More
+  /// than the default gain nothing, and their memory would no longer fit the processor's cache,
+  /// unless what `endOfTick` does is dear and done once for all of them.
+  public var callsPerTick = 512
 
   private(set) var methods: [MethodDescriptor: RegisteredMethod] = [:]
   private(set) var interceptors: [any ServerInterceptor] = []

@@ -34,6 +34,7 @@ public final class ServerTick {
   let methods: MethodTable
   let endOfTick: ((TickSummary) -> Void)?
   let gate: (any AnswerGate)?
+  private let callsPerTick: Int
   let interceptors: Unmanaged<InterceptorLink>?
   let completionHooks: [any ServerInterceptor]
   let blocks: UnsafeMutablePointer<OutputBlocks>
@@ -76,6 +77,7 @@ public final class ServerTick {
     methods = MethodTable(Array(dispatcher.methods.values))
     endOfTick = dispatcher.endOfTick
     gate = dispatcher.gate
+    callsPerTick = dispatcher.callsPerTick
     openMark = dispatcher.gate == nil ? .max : .min
     interceptors = InterceptorLink(dispatcher.interceptors[...]).map { .passRetained($0) }
     completionHooks = dispatcher.interceptors.filter(\.wantsCompletions)
@@ -145,7 +147,7 @@ public final class ServerTick {
   /// tick holds at most one large frame, and what was decoded from it, beyond its limits.
   @inline(__always)
   public var isFull: Bool {
-    tickCallCount >= Self.maxCallsPerTick || receivedBytes >= Self.maxBytesPerTick
+    tickCallCount >= callsPerTick || receivedBytes >= Self.maxBytesPerTick
       || arena.usedBytes >= Self.maxArenaBytesPerTick
   }
 
@@ -158,9 +160,6 @@ public final class ServerTick {
       || machine.pointee.exclusiveSerial != 0 && !isDraining
   }
 
-  /// More calls than this gain nothing from being executed together, and their memory would no
-  /// longer fit the processor's cache.
-  static let maxCallsPerTick = 512
   static let maxBytesPerTick = 256 << 10
   /// What the arena keeps from tick to tick.
   static let maxArenaBytesPerTick = 1 << 20
