@@ -126,8 +126,10 @@ final class LogThread: @unchecked Sendable {
     if writer.log.needsRevisions { reserveRevisions() }
     let isDue = policy == .interval && now >= nextSync
     if isDue { nextSync = now + intervalMillis }
-    if wantsSync || isDue || policy == .always {
-      if wantsSync || writer.needsSync { writer.sync() }
+    if wantsSync || writer.hasRetired {
+      writer.sync()
+    } else if isDue || policy == .always {
+      if writer.needsSync { writer.sync() }
     } else {
       writer.flush()
     }

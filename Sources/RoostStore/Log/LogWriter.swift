@@ -239,6 +239,14 @@ final class LogWriter: @unchecked Sendable {
     return changedSequence > durableSequence || log.hasUnwritten
   }
 
+  /// Whether finished segments wait for their last sync: each keeps a file open, and no mark says
+  /// that it is durable.
+  var hasRetired: Bool {
+    pthread_mutex_lock(writeLock)
+    defer { pthread_mutex_unlock(writeLock) }
+    return !retired.isEmpty
+  }
+
   /// Writes and syncs all that was appended before the call, unless a sync is under way.
   /// - Returns: `false`: another sync is under way, which may not include all of it.
   func trySync() -> Bool {

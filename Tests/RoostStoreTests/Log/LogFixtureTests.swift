@@ -53,7 +53,7 @@ import Testing
       var positions: [SegmentReader.Position] = []
       while try reader.readBatch(&positions) { kinds.formUnion(positions.map(\.kind)) }
     }
-    #expect(kinds == [1, 2, 3, 4, 5, 6, 7, 8, 10, 11])
+    #expect(kinds == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
   }
 
   /// A copy to work on, and the lines that are expected.

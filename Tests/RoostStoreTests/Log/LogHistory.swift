@@ -25,6 +25,9 @@ struct LogHistory {
     var mark: UInt64 = 0
   }
 
+  /// Those whose answers are kept, for their idempotency keys.
+  private static let answered: Set<Int> = [2, 10, 22]
+
   /// Calls of every kind, each of which makes one record.
   static let calls: [StoreCall] = {
     func set(_ key: Bytes, _ value: StoreValue, _ expires: StoreExpiration = .never) -> StoreCall {
@@ -72,7 +75,10 @@ struct LogHistory {
       states.append(try store.state())
     }
     for (index, call) in Self.calls.enumerated() {
+      store.session.ticket =
+        Self.answered.contains(index) ? StoreTicket(key: Bytes("once:\(index)")) : nil
       try perform(call)
+      store.session.ticket = nil
       if index == 9 {
         clock.advance(millis: 60)
         // Expires "short".
