@@ -6,7 +6,6 @@ let dependencies: [Package.Dependency] = [
   .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
   .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
   .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
-  .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
   .package(url: "https://github.com/apple/swift-configuration", exact: "1.4.0"),
   .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
 ]
@@ -14,7 +13,6 @@ let dependencies: [Package.Dependency] = [
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
-let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let lifecycle = Target.Dependency.product(
   name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -39,6 +37,7 @@ let package = Package(
     // C: libraries of the system, and what Swift cannot call.
     .systemLibrary(
       name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
+    .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .target(name: "CLinux"),
     .target(
@@ -61,7 +60,7 @@ let package = Package(
       name: "RoostServer",
       dependencies: [
         "RoostAPI", "RoostStore", "Reactor", "TTRPC", "ProtobufC", "CProtobufC",
-        "CRoostProtos", "CLinux", logging, crypto, configuration, lifecycle,
+        "CRoostProtos", "CLinux", "CCrypto", logging, configuration, lifecycle,
       ]),
     .target(
       name: "RoostClient",

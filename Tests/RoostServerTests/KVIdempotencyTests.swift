@@ -123,7 +123,7 @@ struct KVIdempotencyTests {
     try await TestServer.with { server in
       let kv = try server.kv()
       let key = [UInt8]("k")
-      try await kv.set(SetRequest(key: key, value: .int(1), options: plain))
+      _ = try await kv.set(SetRequest(key: key, value: .int(1), options: plain))
       for value in [Int64(2), 3] {
         let request = SetRequest(key: key, value: .int(value), options: plain)
         #expect(await code { try await kv.set(request) } == .invalidArgument)
@@ -193,7 +193,7 @@ struct KVIdempotencyTests {
     try await TestServer.with { server in
       let (kv, admin) = (try server.kv(), try server.admin())
       #expect(try await admin.status(StatusRequest()).idempotencyBytes == 0)
-      try await kv.set(SetRequest(key: [1], value: .int(1), options: plain))
+      _ = try await kv.set(SetRequest(key: [1], value: .int(1), options: plain))
       let status = try await admin.status(StatusRequest())
       #expect(status.idempotencyBytes > 50 && status.idempotencyWindowMs == 600_000)
     }

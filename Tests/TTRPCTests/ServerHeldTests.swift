@@ -324,8 +324,9 @@ struct ServerHeldTests {
       answers += peer.answers()
       #expect(peer.unreadBytes <= limits.maxUnreadBytes)
     }
-    #expect(answers.map(\.stream) == (0..<40).map { UInt32($0) * 2 + 1 })
-    #expect(answers.map { Int($0.payload[0]) } == Array(1...40))
+    let streams = [UInt32](stride(from: 1, to: 80, by: 2))
+    #expect(answers.map(\.stream) == streams)
+    #expect(answers.map(\.payload[0]) == [UInt8](1...40))
     #expect(answers.allSatisfy { $0.payload.count == 1 << 20 })
     #expect(!peer.hasBacklog)
     #expect(peer.unreadBytes == 0)

@@ -1,10 +1,9 @@
-import Crypto
 import RoostAPI
 
 /// What the server keeps of one token: everything but the secret.
 public struct TokenRecord: Sendable, Hashable {
   /// The length of a token's digest, in bytes.
-  public static let digestByteCount = 32
+  public static let digestByteCount = SHA256.byteCount
   /// The longest name, in bytes of UTF-8.
   public static let maxNameBytes = 128
   /// The most grants of one token.
@@ -54,9 +53,7 @@ public struct TokenRecord: Sendable, Hashable {
 
   /// SHA-256 of a token.
   static func digest(_ token: UnsafeRawBufferPointer) -> [UInt8] {
-    var hash = SHA256()
-    hash.update(bufferPointer: token)
-    return Array(hash.finalize())
+    SHA256.digest(token).span.withUnsafeBufferPointer { Array($0) }
   }
 
   /// - Throws: what a record may not be, whoever made it.

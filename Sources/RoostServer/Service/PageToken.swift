@@ -1,4 +1,3 @@
-import Crypto
 import RoostStore
 
 /// Where a scan goes on. Opaque to callers: one version byte, a checksum, the last examined key.
@@ -13,7 +12,7 @@ struct PageToken: Sendable {
   static let headerBytes = 1 + digestBytes
 
   /// Of range, pattern and direction; each token adds its position.
-  private let scan: SHA256
+  private let scan: SHA256.Digest
 
   /// The tokens of one scan.
   init(
@@ -21,12 +20,12 @@ struct PageToken: Sendable {
   ) {
     var hash = SHA256()
     let head: [3 of UInt8] = [Self.version, matchKind, reverse ? 1 : 0]
-    withUnsafeBytes(of: head) { hash.update(bufferPointer: $0) }
+    withUnsafeBytes(of: head) { hash.update($0) }
     for part in [range.prefix, range.start, range.end, pattern] {
-      withUnsafeBytes(of: UInt32(part.count).littleEndian) { hash.update(bufferPointer: $0) }
-      hash.update(bufferPointer: part)
+      withUnsafeBytes(of: UInt32(part.count).littleEndian) { hash.update($0) }
+      hash.update(part)
     }
-    scan = hash
+    scan = hash.finish()
   }
 
   /// The token that goes on after `position`, in `reply`.
@@ -36,7 +35,7 @@ struct PageToken: Sendable {
     let count = Self.headerBytes + position.count
     let token = UnsafeMutableRawBufferPointer(start: reply.allocate(count), count: count)
     token[0] = Self.version
-    digest(position).withUnsafeBytes { digest in
+    digest(position).span.withUnsafeBytes { digest in
       for index in 0..<Self.digestBytes { token[1 + index] = digest[index] }
     }
     UnsafeMutableRawBufferPointer(rebasing: token[Self.headerBytes...]).copyMemory(from: position)
@@ -52,16 +51,17 @@ struct PageToken: Sendable {
       throw .pageTokenUnreadable
     }
     let position = UnsafeRawBufferPointer(rebasing: token[Self.headerBytes...])
-    let isOurs = digest(position).withUnsafeBytes { digest in
+    let isOurs = digest(position).span.withUnsafeBytes { digest in
       (0..<Self.digestBytes).allSatisfy { digest[$0] == token[1 + $0] }
     }
     if !isOurs { throw .pageTokenOfAnotherScan }
     return position
   }
 
-  private func digest(_ position: UnsafeRawBufferPointer) -> SHA256Digest {
-    var hash = scan
-    hash.update(bufferPointer: position)
-    return hash.finalize()
+  private func digest(_ position: UnsafeRawBufferPointer) -> SHA256.Digest {
+    var hash = SHA256()
+    scan.span.withUnsafeBytes { hash.update($0) }
+    hash.update(position)
+    return hash.finish()
   }
 }

@@ -1,4 +1,3 @@
-import Crypto
 import ProtobufC
 import RoostStore
 import TTRPC
@@ -65,13 +64,14 @@ extension UnsafePointer<AnswerTicket> {
   ) {
     var hash = SHA256()
     hash.update(
-      bufferPointer: UnsafeRawBufferPointer(
-        start: method.utf8Start, count: method.utf8CodeUnitCount))
-    hash.update(data: [0])
-    hash.update(bufferPointer: payload)
+      UnsafeRawBufferPointer(start: method.utf8Start, count: method.utf8CodeUnitCount))
+    withUnsafeBytes(of: UInt8(0)) { hash.update($0) }
+    hash.update(payload)
     // It is in the call's arena, which handed it out to be written.
     let ticket = UnsafeMutablePointer(mutating: self)
-    ticket.pointee.fingerprint = AnswerFingerprint(hash.finalize())
+    ticket.pointee.fingerprint = hash.finish().span.withUnsafeBufferPointer {
+      AnswerFingerprint($0)
+    }
     ticket.pointee.owner = owner
   }
 }

@@ -61,8 +61,8 @@ final class BrokenEngine: CallPerformer {
     }
   }
 
-  /// Lets the other threads run.
-  private func pause() { for _ in 0..<3 { sched_yield() } }
+  /// Lets the other threads run: to yield is not enough where they wait for another core.
+  private func pause() { usleep(20) }
 
   private func staleRead(_ key: Bytes) throws(StoreError) -> StoredEntry? {
     if callCount % 5 == 0, let stale = memory.reads.withLock({ $0[key] }) { return stale }
