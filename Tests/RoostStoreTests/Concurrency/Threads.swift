@@ -41,7 +41,8 @@ private final class Body: Sendable {
   init(_ run: @escaping @Sendable () -> Void) { self.run = run }
 }
 
-private func spawn(_ run: @escaping @Sendable () -> Void) -> pthread_t {
+/// Runs `run` on a new thread of the system, which is joined or detached.
+func spawn(_ run: @escaping @Sendable () -> Void) -> pthread_t {
   var thread = pthread_t()
   let result = pthread_create(
     &thread, nil,

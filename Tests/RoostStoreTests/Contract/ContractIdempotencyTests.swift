@@ -201,7 +201,7 @@ struct ContractIdempotencyTests {
     try store.push("list", [Bytes(repeating: 1, count: 5_000), "b"])
     store.session.ticket = StoreTicket(key: "k")
     let first = try store.pop("list", count: 2)
-    store.withBudget(1_000) {
+    _ = store.withBudget(1_000) {
       #expect {
         try store.pop("list", count: 2)
       } throws: {

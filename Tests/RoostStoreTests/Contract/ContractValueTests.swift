@@ -131,9 +131,8 @@ import Testing
     for (number, key) in keys.enumerated() { try store.set(key, .int(Int64(number))) }
     let asked = keys.reversed() + ["absent"] + keys
     let answer = try store.batchGet(asked)
-    #expect(
-      answer.entries.map { $0?.value }
-        == (0..<500).reversed().map { .int($0) } + [nil] + (0..<500).map { .int($0) })
+    let values: [StoreValue?] = (0..<500).map { .int($0) }
+    #expect(answer.entries.map { $0?.value } == values.reversed() + [nil] + values)
     #expect(answer.entries.allSatisfy { $0?.key.isEmpty ?? true })
     #expect(answer.revision == store.revision)
     #expect(try store.batchGet(keys, keysOnly: true).entries.allSatisfy { $0?.value == nil })
