@@ -126,7 +126,16 @@ let package = Package(
   cxxLanguageStandard: .cxx17
 )
 
-// Most of a release build of the tests would be spent on optimizing the tests themselves.
-for target in package.targets where target.isTest {
-  target.swiftSettings = [.unsafeFlags(["-Onone"], .when(configuration: .release))]
+// A release build of the tests, which `Tools/test` makes: of the modules what the tests import is
+// kept, and the tests are not optimized themselves, which would take longer than all else.
+let isTestable = Context.environment["ROOST_TESTABLE"] == "1"
+for target in package.targets where isTestable {
+  switch target.type {
+  case .test:
+    target.swiftSettings = [
+      .unsafeFlags(["-Onone", "-no-whole-module-optimization"])
+    ]
+  case .regular, .executable: target.swiftSettings = [.unsafeFlags(["-enable-testing"])]
+  default: break
+  }
 }

@@ -46,9 +46,13 @@ extension RoostClient {
   /// Takes one item off a list, from the front by default; `nil`: there is no such list.
   /// - Throws: `RoostError`: `failedPrecondition` where the value is no list.
   public func pop<Item: RoostItemConvertible>(
-    _ key: some RoostKeyConvertible, from end: ListEnd = .front, as type: Item.Type = Item.self
+    _ key: some RoostKeyConvertible, from end: ListEnd = .front, as type: Item.Type = Item.self,
+    durability: Durability = .serverDefault,
+    idempotencyKey: IdempotencyKey? = nil
   ) async throws(RoostError) -> Item? {
-    try await pop(key, count: 1, from: end, as: type).first
+    try await pop(
+      key, count: 1, from: end, as: type, durability: durability, idempotencyKey: idempotencyKey
+    ).first
   }
 
   /// Takes up to `count` items off a list, from the front by default, in the order in which they

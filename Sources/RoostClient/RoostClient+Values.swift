@@ -105,9 +105,10 @@ extension RoostClient {
   @discardableResult
   public func update(
     _ key: some RoostKeyConvertible, to value: some RoostValueConvertible,
-    expiration: Expiration = .unchanged, durability: Durability = .serverDefault
+    expiration: Expiration = .unchanged, durability: Durability = .serverDefault,
+    idempotencyKey: IdempotencyKey? = nil
   ) async throws(RoostError) -> WriteResult {
-    try await write(key.roostKey, value.roostValue, expiration, .exists, durability)
+    try await write(key.roostKey, value.roostValue, expiration, .exists, durability, idempotencyKey)
   }
 
   /// Sets a key that exists to the JSON of a value; it ends when it would have ended.
@@ -115,9 +116,11 @@ extension RoostClient {
   @_disfavoredOverload @discardableResult
   public func update(
     _ key: some RoostKeyConvertible, to value: some Encodable & Sendable,
-    expiration: Expiration = .unchanged, durability: Durability = .serverDefault
+    expiration: Expiration = .unchanged, durability: Durability = .serverDefault,
+    idempotencyKey: IdempotencyKey? = nil
   ) async throws(RoostError) -> WriteResult {
-    try await write(key.roostKey, encodeJSON(value), expiration, .exists, durability)
+    try await write(
+      key.roostKey, encodeJSON(value), expiration, .exists, durability, idempotencyKey)
   }
 
   /// Sets a key that does not exist: a lock, for example.
@@ -125,9 +128,10 @@ extension RoostClient {
   /// - Throws: `RoostError`.
   public func create(
     _ key: some RoostKeyConvertible, _ value: some RoostValueConvertible,
-    expiration: Expiration = .never, durability: Durability = .serverDefault
+    expiration: Expiration = .never, durability: Durability = .serverDefault,
+    idempotencyKey: IdempotencyKey? = nil
   ) async throws(RoostError) -> Bool {
-    try await create(key.roostKey, value.roostValue, expiration, durability)
+    try await create(key.roostKey, value.roostValue, expiration, durability, idempotencyKey)
   }
 
   /// Sets a key that does not exist to the JSON of a value.
@@ -136,9 +140,10 @@ extension RoostClient {
   @_disfavoredOverload
   public func create(
     _ key: some RoostKeyConvertible, _ value: some Encodable & Sendable,
-    expiration: Expiration = .never, durability: Durability = .serverDefault
+    expiration: Expiration = .never, durability: Durability = .serverDefault,
+    idempotencyKey: IdempotencyKey? = nil
   ) async throws(RoostError) -> Bool {
-    try await create(key.roostKey, encodeJSON(value), expiration, durability)
+    try await create(key.roostKey, encodeJSON(value), expiration, durability, idempotencyKey)
   }
 
   /// Deletes a key.
@@ -161,10 +166,13 @@ extension RoostClient {
   /// Deletes a key and gives what it held; `nil`: there was none.
   /// - Throws: `RoostError`. Where the value has another type, it is deleted all the same.
   public func take<Value: RoostValueConvertible>(
-    _ key: some RoostKeyConvertible, as type: Value.Type = Value.self
+    _ key: some RoostKeyConvertible, as type: Value.Type = Value.self,
+    durability: Durability = .serverDefault,
+    idempotencyKey: IdempotencyKey? = nil
   ) async throws(RoostError) -> Value? {
     let key = key.roostKey
-    let request = DeleteRequest(key: key.bytes, options: WriteOptions(returnPrevious: true))
+    let request = DeleteRequest(
+      key: key.bytes, options: durability.options(idempotencyKey, returnPrevious: true))
     let response = try await call { (kv, options) async throws(RPCError) in
       try await kv.delete(request, options: options)
     }
@@ -175,12 +183,14 @@ extension RoostClient {
   /// - Throws: `RoostError`. Where the old value has another type, the new one is set all the
   ///   same.
   public func exchange<Value: RoostValueConvertible>(
-    _ key: some RoostKeyConvertible, _ value: Value, expiration: Expiration = .never
+    _ key: some RoostKeyConvertible, _ value: Value, expiration: Expiration = .never,
+    durability: Durability = .serverDefault,
+    idempotencyKey: IdempotencyKey? = nil
   ) async throws(RoostError) -> Value? {
     let key = key.roostKey
     let request = SetRequest(
       key: key.bytes, value: value.roostValue.message, expiration: expiration.message,
-      options: WriteOptions(returnPrevious: true))
+      options: durability.options(idempotencyKey, returnPrevious: true))
     let response = try await call { (kv, options) async throws(RPCError) in
       try await kv.set(request, options: options)
     }
@@ -201,10 +211,11 @@ extension RoostClient {
   }
 
   private func create(
-    _ key: RoostKey, _ value: RoostValue, _ expiration: Expiration, _ durability: Durability
+    _ key: RoostKey, _ value: RoostValue, _ expiration: Expiration, _ durability: Durability,
+    _ idempotencyKey: IdempotencyKey?
   ) async throws(RoostError) -> Bool {
     do {
-      _ = try await write(key, value, expiration, .absent, durability)
+      _ = try await write(key, value, expiration, .absent, durability, idempotencyKey)
       return true
     } catch {
       guard error.code == .alreadyExists else { throw error }

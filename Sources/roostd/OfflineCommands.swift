@@ -20,7 +20,10 @@ struct Check: ParsableCommand {
   var directory: String
 
   func run() throws {
-    let report = try reportingLog { () throws(LogError) in try StoreFiles.check(directory) }
+    let lines = RecoveryProgressLines("checking")
+    let report = try reportingLog { () throws(LogError) in
+      try StoreFiles.check(directory) { lines.note($0) }
+    }
     let recovery = report.recovery
     for damage in recovery.damagedSnapshots { say("roostd: \(damage)") }
     try answer("entries    \(recovery.entryCount)")

@@ -55,6 +55,41 @@ import Testing
     }
   }
 
+  @Test("A repeated write under an idempotency key gets the first answer and changes nothing")
+  func idempotency() async throws {
+    try await withStore { (client) async throws in
+      let key = RoostClient.IdempotencyKey.random()
+      #expect(try await client.increment("n", by: 5, idempotencyKey: key) == 5)
+      #expect(try await client.increment("n", by: 5, idempotencyKey: key) == 5)
+      #expect(try await client.get("n", as: Int.self) == 5)
+      let other = await failure { () async throws(RoostError) in
+        try await client.increment("n", by: 6, idempotencyKey: key)
+      }
+      #expect(other?.code == .invalidArgument)
+
+      let items = ["a", "b"]
+      #expect(try await client.push("l", contentsOf: items, idempotencyKey: "push") == 2)
+      #expect(try await client.push("l", contentsOf: items, idempotencyKey: "push") == 2)
+      #expect(try await client.pop("l", as: String.self, idempotencyKey: "pop") == "a")
+      #expect(try await client.pop("l", as: String.self, idempotencyKey: "pop") == "a")
+      #expect(try await client.listRange("l", as: String.self) == ["b"])
+
+      #expect(try await client.create("lock", "me", idempotencyKey: "lock") == true)
+      #expect(try await client.create("lock", "me", idempotencyKey: "lock") == true)
+      #expect(try await client.create("lock", "me", idempotencyKey: "again") == false)
+      let taken = try await client.take("lock", as: String.self, idempotencyKey: "take")
+      #expect(taken == "me")
+      #expect(try await client.take("lock", as: String.self, idempotencyKey: "take") == taken)
+      #expect(try await client.take("lock", as: String.self) == nil)
+
+      let long = await failure { () async throws(RoostError) in
+        let key = RoostClient.IdempotencyKey(String(repeating: "x", count: 65))
+        try await client.set("k", 1, idempotencyKey: key)
+      }
+      #expect(long?.code == .invalidArgument)
+    }
+  }
+
   @Test("Exchanging and taking give what was there")
   func exchange() async throws {
     try await withStore { (client) async throws in

@@ -53,6 +53,26 @@ struct KeyCommandTests {
     }
   }
 
+  @Test("A write that is repeated under its idempotency key happens once")
+  func repeatsWrites() async throws {
+    try await RunningServer.with { (server) async throws in
+      for _ in 0..<2 {
+        let added = try server.roost("incr", "n", "5", "--idempotency-key", "a")
+        #expect(added.status == 0 && added.text == "5\n", "\(added)")
+        let pushed = try server.roost("push", "l", "x", "--idempotency-key", "b")
+        #expect(pushed.status == 0 && pushed.text == "1\n", "\(pushed)")
+        let deleted = try server.roost("del", "n2", "--idempotency-key", "c")
+        #expect(deleted.status == 1, "nothing changed, so nothing is kept: \(deleted)")
+      }
+      let other = try server.roost("incr", "n", "6", "--idempotency-key", "a")
+      #expect(other.status == 2 && other.errorText.contains("idempotency"), "\(other)")
+      #expect(try server.roost("get", "n").text == "5\n")
+      #expect(try server.roost("set", "k", "v", "--idempotency-key", "").status == 2)
+      let long = String(repeating: "x", count: 65)
+      #expect(try server.roost("set", "k", "v", "--idempotency-key", long).status == 2)
+    }
+  }
+
   @Test("Values keep their type, and JSON shows it")
   func keepsTypes() async throws {
     try await RunningServer.with { (server) async throws in

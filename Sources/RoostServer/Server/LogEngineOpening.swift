@@ -1,7 +1,6 @@
 import Glibc
 import Logging
 import RoostStore
-import Synchronization
 
 extension LogEngine {
   /// A process whose log cannot be trusted any more ends with this: EX_IOERR of sysexits.h.
@@ -25,40 +24,11 @@ extension LogEngine {
       _exit(ioErrorStatus)
     }
     settings.onEvent = { logger.log($0) }
-    let progress = RecoveryReporter()
+    let progress = RecoveryProgressLines("loading")
     settings.onProgress = { progress.note($0) }
     let engine = try LogEngine(settings)
     logger.log(engine.report)
     return engine
-  }
-}
-
-/// Tells on standard error how far a start has got, once a second, if it takes that long.
-private final class RecoveryReporter: Sendable {
-  private struct State {
-    var nextLine: ContinuousClock.Instant
-  }
-
-  private let start = ContinuousClock.now
-  private let state = Mutex(State(nextLine: .now + .seconds(1)))
-
-  func note(_ progress: RecoveryProgress) {
-    let isDue = state.withLock { state in
-      guard ContinuousClock.now >= state.nextLine else { return false }
-      state.nextLine = .now + .seconds(1)
-      return true
-    }
-    guard isDue else { return }
-    let seconds = max((ContinuousClock.now - start) / .seconds(1), 0.001)
-    let rate = Double(progress.bytesDone) / seconds
-    let left = Double(max(progress.bytesTotal - progress.bytesDone, 0)) / max(rate, 1)
-    let megabytes = Int(rate / 1_000_000)
-    tell(
-      "loading: \(progress.itemCount) entries, \(megabytes) MB/s, about \(Int(left) + 1) s left")
-  }
-
-  private func tell(_ text: String) {
-    _ = "\(text)\n".withCString { write(STDERR_FILENO, $0, strlen($0)) }
   }
 }
 

@@ -1,5 +1,4 @@
 import CLinux
-import Glibc
 import ProtobufC
 import RoostStore
 import Synchronization
@@ -11,16 +10,16 @@ import TTRPC
 /// 1. At most `maxCalls` are under way, of all loops, whether they run or wait: one more is refused
 ///    and was not executed. Each keeps its request, so that is at most `maxRequestBytes` long.
 /// 2. There is a thread for each call under way, up to `maxThreads`; it is started with the call,
-///    and ends when it had nothing to do for `idleSeconds`.
+///    and ends when it had nothing to do for `idleMillis`.
 /// 3. Calls start in the order in which they came. One that nobody waits for any more is not
 ///    started, and makes room where there is none.
 ///
-/// `@unchecked Sendable`: the variables are guarded by `mutex`.
+/// `@unchecked Sendable`: the variables are guarded by `monitor`.
 final class LongCalls: @unchecked Sendable {
   static let maxCalls = 256
   /// More than the known fields take: three keys, a pattern and a page token.
   static let maxRequestBytes = 64 << 10
-  private static let idleSeconds = 10
+  private static let idleMillis: Int64 = 10_000
 
   private struct Work {
     let isCancelled: @Sendable () -> Bool
@@ -28,8 +27,7 @@ final class LongCalls: @unchecked Sendable {
   }
 
   private let maxThreads: Int
-  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-  private let wake: UnsafeMutablePointer<pthread_cond_t>
+  private let monitor = Monitor()
   /// Places that are taken.
   private var pendingCount = 0
   private var waiting: [Work] = []
@@ -39,23 +37,6 @@ final class LongCalls: @unchecked Sendable {
   /// - Parameter maxThreads: at least 1.
   init(maxThreads: Int = Int(clinux_processor_count())) {
     self.maxThreads = max(maxThreads, 1)
-    mutex = .allocate(capacity: 1)
-    mutex.initialize(to: pthread_mutex_t())
-    pthread_mutex_init(mutex, nil)
-    wake = .allocate(capacity: 1)
-    wake.initialize(to: pthread_cond_t())
-    var attributes = pthread_condattr_t()
-    pthread_condattr_init(&attributes)
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
-    pthread_cond_init(wake, &attributes)
-    pthread_condattr_destroy(&attributes)
-  }
-
-  deinit {
-    pthread_cond_destroy(wake)
-    pthread_mutex_destroy(mutex)
-    wake.deallocate()
-    mutex.deallocate()
   }
 
   /// Takes a place, before the call gives its answer out of hand. `start` must follow.
@@ -64,7 +45,7 @@ final class LongCalls: @unchecked Sendable {
     if requestBytes > Self.maxRequestBytes {
       throw .requestTooLong(bytes: requestBytes, limit: Self.maxRequestBytes)
     }
-    let (isReserved, cancelled) = locked {
+    let (isReserved, cancelled) = monitor.locked {
       let cancelled = pendingCount == Self.maxCalls ? takeCancelled() : []
       guard pendingCount < Self.maxCalls else { return (false, cancelled) }
       if threadCount <= pendingCount && threadCount < maxThreads { startThread() }
@@ -82,9 +63,9 @@ final class LongCalls: @unchecked Sendable {
   func start(
     isCancelled: @escaping @Sendable () -> Bool = { false }, _ work: @escaping @Sendable () -> Void
   ) {
-    locked {
+    monitor.locked {
       waiting.append(Work(isCancelled: isCancelled, run: work))
-      pthread_cond_signal(wake)
+      monitor.wakeOne()
     }
   }
 
@@ -105,7 +86,7 @@ final class LongCalls: @unchecked Sendable {
 
   /// Runs the action once when no call is under way: at once, or on the thread of the last call.
   func whenIdle(_ action: @escaping @Sendable () -> Void) {
-    let isIdle = locked {
+    let isIdle = monitor.locked {
       if pendingCount > 0 { idleActions.append(action) }
       return pendingCount == 0
     }
@@ -113,12 +94,6 @@ final class LongCalls: @unchecked Sendable {
   }
 
   // MARK: Inside
-
-  private func locked<Value>(_ body: () -> Value) -> Value {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    return body()
-  }
 
   private func takeCancelled() -> [Work] {
     var cancelled: [Work] = []
@@ -132,21 +107,12 @@ final class LongCalls: @unchecked Sendable {
   }
 
   private func startThread() {
-    var thread = pthread_t()
-    let context = Unmanaged.passRetained(self)
-    let code = pthread_create(
-      &thread, nil,
-      { context in
-        Unmanaged<LongCalls>.fromOpaque(context!).takeRetainedValue().runThread()
-        return nil
-      }, context.toOpaque())
-    guard code == 0 else { return context.release() }
-    pthread_detach(thread)
+    guard let thread = SystemThread.start("long-call", { self.runThread() }) else { return }
+    thread.detach()
     threadCount += 1
   }
 
   private func runThread() {
-    clinux_name_thread("long-call")
     while let work = next() {
       if !work.isCancelled() { work.run() }
       release()
@@ -155,13 +121,11 @@ final class LongCalls: @unchecked Sendable {
 
   /// The next call in its turn; `nil`: the thread has ended.
   private func next() -> Work? {
-    locked {
+    monitor.locked {
       guard waiting.isEmpty else { return waiting.removeFirst() }
-      var until = timespec()
-      clock_gettime(CLOCK_MONOTONIC, &until)
-      until.tv_sec += Self.idleSeconds
+      let end = MonotonicTime.nanos() + UInt64(Self.idleMillis) * 1_000_000
       while waiting.isEmpty {
-        let isLate = pthread_cond_timedwait(wake, mutex, &until) == ETIMEDOUT
+        let isLate = !monitor.wait(until: end)
         // A place that is taken is about to be used: then it waits on.
         if isLate && waiting.isEmpty && pendingCount < threadCount {
           threadCount -= 1
@@ -173,7 +137,7 @@ final class LongCalls: @unchecked Sendable {
   }
 
   private func release() {
-    let actions = locked {
+    let actions = monitor.locked {
       pendingCount -= 1
       guard pendingCount == 0 else { return [@Sendable () -> Void]() }
       defer { idleActions = [] }

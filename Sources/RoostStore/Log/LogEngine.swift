@@ -47,9 +47,8 @@ public final class LogEngine: StorageEngine {
       intervalMillis: max(configuration.intervalMillis, 10),
       loopCount: configuration.loopCount, advance: advance)
     snapshots = SnapshotTaker(
-      data.shards, data.time, writer, logBytes: configuration.snapshotLogBytes,
-      bytesPerSecond: configuration.snapshotBytesPerSecond, lastBytes: found.snapshotBytes,
-      answers: { [answers = data.answers] in answers.forEachImage($0) },
+      data, writer, logBytes: configuration.snapshotLogBytes,
+      bytesPerSecond: configuration.snapshotBytesPerSecond, found: found,
       onEvent: configuration.onEvent)
     var report = found.report
     report.duration = .now - start

@@ -1,10 +1,7 @@
-import CLinux
-import Glibc
-
 /// The log's own thread: syncs that a loop does not do itself, the interval's, what the sweeper
 /// appended, marks after a pause, revisions ahead, and another try where the disk refused.
 ///
-/// `@unchecked Sendable`: `thread` and the flags are guarded by `mutex`, the rest is constant.
+/// `@unchecked Sendable`: `thread` and the flags are guarded by `monitor`, the rest is constant.
 final class LogThread: @unchecked Sendable {
   /// The longest that an appended record waits to be written where no loop does it.
   private static let maxPauseMillis: Int64 = 100
@@ -16,9 +13,8 @@ final class LogThread: @unchecked Sendable {
   private let policy: SyncPolicy
   private let intervalMillis: Int64
   private let onAdvance: @Sendable () -> Void
-  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-  private let wake: UnsafeMutablePointer<pthread_cond_t>
-  private var thread: pthread_t?
+  private let monitor = Monitor()
+  private var thread: SystemThread?
   private var isStopping = false
   private var isSyncWanted = false
 
@@ -39,59 +35,33 @@ final class LogThread: @unchecked Sendable {
     self.intervalMillis = intervalMillis
     self.onAdvance = onAdvance
     told = (writer.log.durableRevision, writer.log.loggedRevision)
-    mutex = .allocate(capacity: 1)
-    mutex.initialize(to: pthread_mutex_t())
-    pthread_mutex_init(mutex, nil)
-    wake = .allocate(capacity: 1)
-    wake.initialize(to: pthread_cond_t())
-    var attributes = pthread_condattr_t()
-    pthread_condattr_init(&attributes)
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
-    pthread_cond_init(wake, &attributes)
-    pthread_condattr_destroy(&attributes)
-  }
-
-  deinit {
-    pthread_cond_destroy(wake)
-    pthread_mutex_destroy(mutex)
-    wake.deallocate()
-    mutex.deallocate()
   }
 
   /// Starts the thread. Once.
   func start() {
-    var created = pthread_t()
-    let context = Unmanaged.passRetained(self)
-    let code = pthread_create(
-      &created, nil,
-      { context in
-        clinux_name_thread("log")
-        Unmanaged<LogThread>.fromOpaque(context!).takeRetainedValue().run()
-        return nil
-      }, context.toOpaque())
-    guard code == 0 else { fatalError("the log's thread: error \(code)") }
-    pthread_mutex_lock(mutex)
-    thread = created
-    pthread_mutex_unlock(mutex)
+    monitor.locked {
+      thread = SystemThread.start("log") { self.run() }
+      guard thread != nil else { fatalError("the system has no thread for the log") }
+    }
   }
 
   /// Stops the thread and waits for it. More than once is fine.
   func stop() {
-    pthread_mutex_lock(mutex)
-    isStopping = true
-    let joined = thread
-    thread = nil
-    pthread_cond_broadcast(wake)
-    pthread_mutex_unlock(mutex)
-    if let joined { pthread_join(joined, nil) }
+    let joined = monitor.locked {
+      isStopping = true
+      defer { thread = nil }
+      monitor.wakeAll()
+      return thread
+    }
+    joined?.join()
   }
 
   /// Asks for a sync of all that was appended so far.
   func requestSync() {
-    pthread_mutex_lock(mutex)
-    isSyncWanted = true
-    pthread_cond_signal(wake)
-    pthread_mutex_unlock(mutex)
+    monitor.locked {
+      isSyncWanted = true
+      monitor.wakeOne()
+    }
   }
 
   private func run() {
@@ -102,19 +72,14 @@ final class LogThread: @unchecked Sendable {
 
   /// `nil`: the thread is to end. Else whether a sync was asked for.
   private func waitForWork() -> Bool? {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    if !isStopping && !isSyncWanted {
-      var until = timespec()
-      clock_gettime(CLOCK_MONOTONIC, &until)
-      until.tv_nsec += Int(min(Self.maxPauseMillis, intervalMillis)) * 1_000_000
-      until.tv_sec += until.tv_nsec / 1_000_000_000
-      until.tv_nsec %= 1_000_000_000
-      pthread_cond_timedwait(wake, mutex, &until)
+    monitor.locked {
+      if !isStopping && !isSyncWanted {
+        monitor.wait(millis: min(Self.maxPauseMillis, intervalMillis))
+      }
+      if isStopping { return nil }
+      defer { isSyncWanted = false }
+      return isSyncWanted
     }
-    if isStopping { return nil }
-    defer { isSyncWanted = false }
-    return isSyncWanted
   }
 
   private func work(_ wantsSync: Bool) {

@@ -312,12 +312,3 @@ final class LogWriter: @unchecked Sendable {
     pthread_mutex_unlock(writeLock)
   }
 }
-
-/// CLOCK_MONOTONIC.
-enum MonotonicTime {
-  static func nanos() -> UInt64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
-  }
-}

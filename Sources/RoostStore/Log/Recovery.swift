@@ -1,3 +1,5 @@
+import Synchronization
+
 #if canImport(Glibc)
   import Glibc
 #endif
@@ -361,40 +363,17 @@ struct Recovery: ~Copyable {
 }
 
 /// Gathers blocks of answers from several threads.
-private final class AnswerCollector: @unchecked Sendable {
-  // Guarded by its own lock, a spare use of which is enough: there are few such blocks.
-  private let lock: UnsafeMutablePointer<pthread_mutex_t>
-  private var blocks: [[UInt8]] = []
-
-  init() {
-    lock = .allocate(capacity: 1)
-    lock.initialize(to: pthread_mutex_t())
-    pthread_mutex_init(lock, nil)
-  }
-
-  deinit {
-    pthread_mutex_destroy(lock)
-    lock.deallocate()
-  }
+private final class AnswerCollector: Sendable {
+  private let blocks = Mutex<[[UInt8]]>([])
 
   func add(_ block: UnsafeRawBufferPointer) {
-    pthread_mutex_lock(lock)
-    blocks.append([UInt8](block))
-    pthread_mutex_unlock(lock)
+    let copy = [UInt8](block)
+    blocks.withLock { $0.append(copy) }
   }
 
-  /// Each image, after its length.
   func forEach(_ body: (UnsafeRawBufferPointer) -> Void) {
-    for block in blocks {
-      block.withUnsafeBytes { bytes in
-        var offset = 0
-        while bytes.count - offset >= 4 {
-          let count = Int(bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
-          guard bytes.count - offset - 4 >= count else { return }
-          body(UnsafeRawBufferPointer(rebasing: bytes[offset + 4..<offset + 4 + count]))
-          offset += 4 + count
-        }
-      }
+    for block in blocks.withLock({ $0 }) {
+      block.withUnsafeBytes { SnapshotFormat.forEachAnswer(in: $0, body) }
     }
   }
 }

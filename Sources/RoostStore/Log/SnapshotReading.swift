@@ -27,7 +27,7 @@ extension SnapshotFile {
     let reading = SnapshotReading(self, body, progress)
     let helpers = (1..<min(max(1, threads), Self.maxThreads)).compactMap { reading.start($0) }
     reading.work(0)
-    for helper in helpers { pthread_join(helper, nil) }
+    for helper in helpers { helper.join() }
     try reading.finish()
   }
 }
@@ -59,31 +59,9 @@ private final class SnapshotReading: Sendable {
     state = Mutex(State(cursor: SnapshotCursor(snapshot)))
   }
 
-  private final class Box {
-    let reading: SnapshotReading
-    let worker: Int
-    init(_ reading: SnapshotReading, _ worker: Int) {
-      self.reading = reading
-      self.worker = worker
-    }
-  }
-
   /// A thread that does its part; nil where there is none to be had.
-  func start(_ worker: Int) -> pthread_t? {
-    var thread = pthread_t()
-    let box = Unmanaged.passRetained(Box(self, worker))
-    let code = pthread_create(
-      &thread, nil,
-      { argument in
-        guard let argument else { return nil }
-        let box = Unmanaged<Box>.fromOpaque(argument).takeRetainedValue()
-        clinux_name_thread("roost-read-\(box.worker)")
-        box.reading.work(box.worker)
-        return nil
-      }, box.toOpaque())
-    if code == 0 { return thread }
-    box.release()
-    return nil
+  func start(_ worker: Int) -> SystemThread? {
+    SystemThread.start("read-\(worker)") { self.work(worker) }
   }
 
   func work(_ worker: Int) {

@@ -1,5 +1,4 @@
 import CLinux
-import Glibc
 import Synchronization
 
 /// What a snapshot came to.
@@ -18,7 +17,7 @@ public struct SnapshotSummary: Sendable, Hashable {
 
 /// Takes snapshots on a thread of its own, one at a time: when the log has grown, and when asked.
 ///
-/// `@unchecked Sendable`: `state` is behind its lock, the rest is constant.
+/// `@unchecked Sendable`: `state` is behind its lock, `whole` is the thread's, the rest constant.
 final class SnapshotTaker: @unchecked Sendable {
   /// The log is not worth a snapshot below this, whatever the size of the last one.
   static let minLogBytes: Int64 = 64 << 20
@@ -26,21 +25,24 @@ final class SnapshotTaker: @unchecked Sendable {
   static let generations = 2
   /// After a failure, unless asked.
   private static let retryMillis: Int64 = 30_000
+  /// Between two looks at the size of the log.
+  private static let pauseMillis: Int64 = 200
 
   typealias Completion = @Sendable (Result<SnapshotSummary, LogError>) -> Void
 
   private let shards: ShardArray
   private let time: EngineTime
   private let writer: LogWriter
-  private let answers: @Sendable ((UnsafeRawBufferPointer) -> Void) -> Void
+  private let answers: AnswerTable
   private let logBytes: Int64
   private let bytesPerSecond: Int
   private let onEvent: @Sendable (EngineEvent) -> Void
-  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-  private let wake: UnsafeMutablePointer<pthread_cond_t>
+  private let monitor = Monitor()
   private let isStopping = Atomic<Bool>(false)
   private let state: Mutex<State>
-  private var thread: pthread_t?
+  private var thread: SystemThread?
+  /// Snapshots that were read to their last byte, by their start. The thread's alone, once it runs.
+  private var whole: Set<UInt64> = []
 
   private struct State {
     var requests: [Completion] = []
@@ -51,65 +53,40 @@ final class SnapshotTaker: @unchecked Sendable {
   }
 
   /// - Parameters:
-  ///   - answers: calls what it is given with each answer that is kept.
+  ///   - answers: those that are kept.
   ///   - logBytes: the log's growth that leads to a snapshot, where it is also twice the last
   ///     snapshot's size; 0: only when asked.
-  ///   - lastBytes: the last snapshot's size; 0: there is none.
+  ///   - found: what the start loaded.
   init(
-    _ shards: ShardArray, _ time: EngineTime, _ writer: LogWriter, logBytes: Int64,
-    bytesPerSecond: Int, lastBytes: Int64,
-    answers: @escaping @Sendable ((UnsafeRawBufferPointer) -> Void) -> Void,
+    _ data: MemoryEngine, _ writer: LogWriter, logBytes: Int64, bytesPerSecond: Int,
+    found: Recovery.Outcome,
     onEvent: @escaping @Sendable (EngineEvent) -> Void
   ) {
-    self.shards = shards
-    self.time = time
+    shards = data.shards
+    time = data.time
+    answers = data.answers
     self.writer = writer
     self.logBytes = logBytes
     self.bytesPerSecond = bytesPerSecond
-    self.answers = answers
     self.onEvent = onEvent
-    state = Mutex(State(lastBytes: lastBytes))
-    mutex = .allocate(capacity: 1)
-    mutex.initialize(to: pthread_mutex_t())
-    pthread_mutex_init(mutex, nil)
-    wake = .allocate(capacity: 1)
-    wake.initialize(to: pthread_cond_t())
-    // A step of the wall clock must not hold up the next snapshot.
-    var attributes = pthread_condattr_t()
-    pthread_condattr_init(&attributes)
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
-    pthread_cond_init(wake, &attributes)
-    pthread_condattr_destroy(&attributes)
-  }
-
-  deinit {
-    pthread_cond_destroy(wake)
-    pthread_mutex_destroy(mutex)
-    wake.deallocate()
-    mutex.deallocate()
+    state = Mutex(State(lastBytes: found.snapshotBytes))
+    if let start = found.snapshotStart { whole.insert(start) }
   }
 
   /// Starts the thread. Once.
   func start() {
-    var created = pthread_t()
-    let context = Unmanaged.passRetained(self)
-    let code = pthread_create(
-      &created, nil,
-      { context in
-        clinux_name_thread("snapshot")
-        clinux_lower_priority()
-        Unmanaged<SnapshotTaker>.fromOpaque(context!).takeRetainedValue().run()
-        return nil
-      }, context.toOpaque())
-    guard code == 0 else { fatalError("the snapshots' thread: error \(code)") }
-    thread = created
+    thread = SystemThread.start("snapshot") {
+      clinux_lower_priority()
+      self.run()
+    }
+    guard thread != nil else { fatalError("the system has no thread for snapshots") }
   }
 
   /// Stops the thread, and a snapshot that is under way; waits for both. Once.
   func stop() {
     isStopping.store(true, ordering: .releasing)
     signal()
-    if let thread { pthread_join(thread, nil) }
+    thread?.join()
     thread = nil
     let left = state.withLock { state in
       defer { state.requests = [] }
@@ -127,11 +104,7 @@ final class SnapshotTaker: @unchecked Sendable {
     signal()
   }
 
-  private func signal() {
-    pthread_mutex_lock(mutex)
-    pthread_cond_signal(wake)
-    pthread_mutex_unlock(mutex)
-  }
+  private func signal() { monitor.locked { monitor.wakeOne() } }
 
   private func run() {
     while !isStopping.load(ordering: .acquiring) {
@@ -159,17 +132,12 @@ final class SnapshotTaker: @unchecked Sendable {
   }
 
   private func pause() {
-    var until = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &until)
-    until.tv_nsec += 200_000_000
-    until.tv_sec += until.tv_nsec / 1_000_000_000
-    until.tv_nsec %= 1_000_000_000
-    pthread_mutex_lock(mutex)
-    let isIdle = state.withLock { $0.requests.isEmpty }
-    if isIdle, !isStopping.load(ordering: .acquiring) {
-      pthread_cond_timedwait(wake, mutex, &until)
+    monitor.locked {
+      let isIdle = state.withLock { $0.requests.isEmpty }
+      if isIdle, !isStopping.load(ordering: .acquiring) {
+        monitor.wait(millis: Self.pauseMillis)
+      }
     }
-    pthread_mutex_unlock(mutex)
   }
 
   private func note(_ result: Result<SnapshotSummary, LogError>) {
@@ -213,13 +181,14 @@ final class SnapshotTaker: @unchecked Sendable {
     do throws(LogError) {
       var walk = SnapshotWalk(shards, time)
       try walk.run { image throws(LogError) in try file.append(.entries, image) }
-      try appendAnswers(to: file)
+      try file.append(answersOf: answers)
       let (endSequence, revision) = try makeDurable()
       try SnapshotTail(folder, from: startSequence, to: endSequence).append(to: file)
       let footer = try file.finish(
         lastRevision: revision, endSequence: endSequence,
         revisionLimit: writer.log.revisionLimit)
       let (name, bytes) = try file.publish()
+      whole.insert(startSequence)
       try prune(folder)
       return SnapshotSummary(
         name: name, revision: revision, entryCount: Int64(footer.entryCount),
@@ -229,24 +198,6 @@ final class SnapshotTaker: @unchecked Sendable {
       file.abandon()
       throw error
     }
-  }
-
-  private func appendAnswers(to file: SnapshotWriter) throws(LogError) {
-    var failure: LogError?
-    var buffer = GrowingBuffer()
-    answers { answer in
-      guard failure == nil else { return }
-      buffer.removeAll()
-      let target = buffer.add(4 + answer.count)
-      target.storeBytes(of: UInt32(answer.count), as: UInt32.self)
-      if let base = answer.baseAddress { memcpy(target + 4, base, answer.count) }
-      do throws(LogError) {
-        try file.append(.answers, UnsafeRawBufferPointer(start: target, count: 4 + answer.count))
-      } catch {
-        failure = error
-      }
-    }
-    if let failure { throw failure }
   }
 
   /// A snapshot counts only with the log up to its end, so that has to be durable.
@@ -259,15 +210,19 @@ final class SnapshotTaker: @unchecked Sendable {
     return (writer.durableSequenceEnd, writer.log.durableRevision)
   }
 
-  /// Removes the snapshots that are not kept, and the segments that none of the others needs.
+  /// Removes the snapshots that are not kept, and the segments that none of the others needs. One
+  /// that nobody has read may be damaged: it does not count as a generation.
   private func prune(_ folder: borrowing DataFolder) throws(LogError) {
-    let starts = try folder.names().compactMap(SnapshotFormat.startSequence(ofName:)).sorted()
-    for start in starts.dropLast(Self.generations) {
-      try folder.remove(SnapshotFormat.name(startSequence: start))
+    let kept = whole.sorted().suffix(Self.generations)
+    guard kept.count == Self.generations, let oldest = kept.first else { return }
+    whole = Set(kept)
+    for name in try folder.names() {
+      guard let start = SnapshotFormat.startSequence(ofName: name), !whole.contains(start) else {
+        continue
+      }
+      try folder.remove(name)
     }
     try folder.sync()
-    let kept = starts.suffix(Self.generations)
-    guard kept.count == Self.generations, let oldest = kept.first else { return }
     try writer.removeSegments(before: oldest)
   }
 }

@@ -18,10 +18,19 @@ public enum StoreFiles {
     if snapshots.isEmpty && segments.isEmpty {
       throw .notPossible("\(path) holds no data: there is neither a log nor a snapshot in it")
     }
+    let sizes = try snapshots.map { name throws(LogError) in try size(of: name, in: folder) }
+    let snapshotBytes = sizes.reduce(0, +)
+    var progress = RecoveryProgress(
+      bytesDone: 0, bytesTotal: snapshotBytes + (sizes.last ?? 0), itemCount: 0)
+    for name in segments { progress.bytesTotal += try size(of: name, in: folder) }
     var damaged: [String] = []
     for name in snapshots {
       do throws(LogError) {
-        try SnapshotFile(in: folder, name).verify()
+        try SnapshotFile(in: folder, name).forEachBlock { block throws(LogError) in
+          progress.bytesDone += Int64(block.fileBytes)
+          if block.kind == .entries { progress.itemCount += UInt64(block.entryCount) }
+          onProgress(progress)
+        }
       } catch {
         guard case .damaged = error else { throw error }
         damaged.append("\(error)")
@@ -30,7 +39,12 @@ public enum StoreFiles {
     let memory = RestartableEngine(MemoryEngineConfiguration())
     var recovery = try Recovery(
       path, isReadOnly: true, makeShards: { memory.restart() }, keepAnswer: { _, _ in },
-      onProgress: onProgress)
+      onProgress: { step in
+        var step = step
+        step.bytesDone += snapshotBytes
+        step.bytesTotal += snapshotBytes
+        onProgress(step)
+      })
     let outcome = try recovery.run()
     var report = CheckReport(
       recovery: outcome.report, snapshots: snapshots, segmentCount: segments.count,
@@ -50,11 +64,13 @@ public enum StoreFiles {
     let shards = memory.restart()
     let replay = LogReplay(
       shards, snapshotRevision: snapshot.footer.lastRevision,
-      revisionLimit: snapshot.footer.revisionLimit, keepAnswer: { _, _ in })
+      revisionLimit: snapshot.footer.revisionLimit,
+      keepAnswer: { memory.keepAnswer($0, revision: $1) })
     try snapshot.forEachBlock { block throws(LogError) in
       switch block.kind {
       case .entries: try Recovery.restore(block, name, into: shards)
-      case .answers: break
+      case .answers:
+        SnapshotFormat.forEachAnswer(in: block.raw) { memory.keepAnswer($0, revision: 0) }
       case .records:
         for record in LoggedRecords(block.raw) { try replay.apply(record, file: name) }
       }
@@ -64,6 +80,12 @@ public enum StoreFiles {
       lastRevision: max(replay.lastRevision, snapshot.footer.revisionLimit))
   }
 
+  private static func size(
+    of name: String, in folder: borrowing DataFolder
+  ) throws(LogError) -> Int64 {
+    try DataFile(folder, name, flags: O_RDONLY).byteCount()
+  }
+
   /// A path's folder and its last part.
   static func split(_ path: String) -> (directory: String, name: String) {
     guard let slash = path.lastIndex(of: "/") else { return (".", path) }
@@ -71,7 +93,7 @@ public enum StoreFiles {
     return (directory, String(path[path.index(after: slash)...]))
   }
 
-  /// Writes an engine's entries as a new store.
+  /// Writes an engine's entries, and the answers that it keeps, as a new store.
   static func write(
     _ engine: MemoryEngine, into target: String, lastRevision: Int64
   ) throws(LogError) -> StoreCopy {
@@ -90,6 +112,8 @@ public enum StoreFiles {
     do throws(LogError) {
       var walk = SnapshotWalk(engine.shards, engine.time)
       try walk.run { image throws(LogError) in try file.append(.entries, image) }
+      engine.answers.finishLoading(now: engine.time.now)
+      try file.append(answersOf: engine.answers)
       let footer = try file.finish(
         lastRevision: lastRevision, endSequence: 1, revisionLimit: lastRevision)
       _ = try file.publish()

@@ -73,9 +73,14 @@ private struct StoreRepair: ~Copyable {
   /// - Returns: whether the snapshot is whole, or its losses are to be lived with.
   private mutating func read(_ name: String, keepsLosses: Bool = false) throws(LogError) -> Bool {
     shards = memory.restart()
-    let target = shards
+    let (target, memory) = (shards, memory)
     let salvage = try SnapshotFile.salvageBlocks(in: folder, name) { block throws(LogError) in
-      if block.kind == .entries { try Recovery.restore(block, name, into: target) }
+      switch block.kind {
+      case .entries: try Recovery.restore(block, name, into: target)
+      case .answers:
+        SnapshotFormat.forEachAnswer(in: block.raw) { memory.keepAnswer($0, revision: 0) }
+      case .records: break
+      }
     }
     for loss in salvage.losses where !keepsLosses {
       losses.append(
@@ -91,7 +96,8 @@ private struct StoreRepair: ~Copyable {
   /// Applies each valid record from the snapshot's start on.
   mutating func readLog() throws(LogError) {
     let replay = LogReplay(
-      shards, snapshotRevision: .max, revisionLimit: lastRevision, keepAnswer: { _, _ in })
+      shards, snapshotRevision: .max, revisionLimit: lastRevision,
+      keepAnswer: { [memory] in memory.keepAnswer($0, revision: $1) })
     var expected = startSequence
     for name in try folder.names() {
       guard let first = LogFormat.firstSequence(ofSegment: name) else { continue }

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Frees expired keys, and what deletions put off; goes on with resizes that no write drives;
@@ -6,22 +7,25 @@ import Glibc
 /// 1. It holds one shard's lock at a time, for one slice: at most `keysPerSlice` keys,
 ///    `stepsPerSlice` frees and `slotsPerSlice` slots, together below 100 us.
 /// 2. It goes from shard to shard, so that a call waits for one slice at most.
+/// 3. It takes a quarter of a processor where calls are executed meanwhile, unless keys are
+///    overdue by more than `maxLagMillis`.
 ///
-/// `@unchecked Sendable`: `thread` and `stopping` are guarded by `mutex`, the rest is constant.
+/// `@unchecked Sendable`: `thread` and `stopping` are guarded by `monitor`, the rest is constant.
 final class Sweeper: @unchecked Sendable {
   static let keysPerSlice = 32
   static let stepsPerSlice = 256
   static let slotsPerSlice = 512
   /// Between two rounds that found nothing to do.
-  static let pauseNanos = 100_000_000
+  static let pauseMillis: Int64 = 100
+  /// Expired keys take memory for longer than this only where the thread cannot keep up.
+  static let maxLagMillis: Int64 = 10_000
 
   private let shards: ShardArray
   private let time: EngineTime
   private let pool: SlabPool
   private let answers: AnswerTable
-  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-  private let wake: UnsafeMutablePointer<pthread_cond_t>
-  private var thread: pthread_t?
+  private let monitor = Monitor()
+  private var thread: SystemThread?
   private var stopping = false
   /// Set before the thread's first round with keys that can expire.
   private var changeLog: Unmanaged<ChangeLog>?
@@ -31,23 +35,6 @@ final class Sweeper: @unchecked Sendable {
     self.answers = answers
     self.pool = pool
     self.time = time
-    mutex = .allocate(capacity: 1)
-    mutex.initialize(to: pthread_mutex_t())
-    pthread_mutex_init(mutex, nil)
-    wake = .allocate(capacity: 1)
-    wake.initialize(to: pthread_cond_t())
-    var attributes = pthread_condattr_t()
-    pthread_condattr_init(&attributes)
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
-    pthread_cond_init(wake, &attributes)
-    pthread_condattr_destroy(&attributes)
-  }
-
-  deinit {
-    pthread_cond_destroy(wake)
-    pthread_mutex_destroy(mutex)
-    wake.deallocate()
-    mutex.deallocate()
   }
 
   /// Expiries are logged from now on. Before any key is in the store.
@@ -60,78 +47,73 @@ final class Sweeper: @unchecked Sendable {
 
   /// Starts the thread. Once.
   func start() {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    precondition(thread == nil && !stopping, "a sweeper starts once")
-    var created = pthread_t()
-    let context = Unmanaged.passRetained(self)
-    let error = pthread_create(
-      &created, nil,
-      { context in
-        let sweeper = Unmanaged<Sweeper>.fromOpaque(context!).takeRetainedValue()
-        sweeper.run()
-        return nil
-      }, context.toOpaque())
-    guard error == 0 else { fatalError("the sweeper's thread: error \(error)") }
-    thread = created
+    monitor.locked {
+      precondition(thread == nil && !stopping, "a sweeper starts once")
+      thread = SystemThread.start("sweeper") { self.run() }
+      guard thread != nil else { fatalError("the system has no thread for the sweeper") }
+    }
     pool.whenLow { [unowned self] in wakeUp() }
   }
 
   /// Stops the thread and waits for it. More than once is fine, at the same moment too.
   func stop() {
     pool.whenLow(nil)
-    pthread_mutex_lock(mutex)
-    stopping = true
-    let joined = thread
-    thread = nil
-    pthread_cond_broadcast(wake)
-    pthread_mutex_unlock(mutex)
-    if let joined { pthread_join(joined, nil) }
+    let joined = monitor.locked {
+      stopping = true
+      defer { thread = nil }
+      monitor.wakeAll()
+      return thread
+    }
+    joined?.join()
   }
 
   /// Ends the thread's pause: there is something to free.
-  func wakeUp() {
-    pthread_mutex_lock(mutex)
-    pthread_cond_signal(wake)
-    pthread_mutex_unlock(mutex)
-  }
+  func wakeUp() { monitor.locked { monitor.wakeOne() } }
 
   private func run() {
+    var share = ProcessorShare()
     while !shouldStop() {
       time.observeStep()
       answers.dropExpired(now: time.now)
       pool.refill()
-      if sweepRound() {
-        sched_yield()
-      } else {
+      if !sweepRound({ rest(&share) }) {
         pool.trimLarge()
         pause()
       }
     }
   }
 
-  private func shouldStop() -> Bool {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    return stopping
-  }
+  private func shouldStop() -> Bool { monitor.locked { stopping } }
 
   private func pause() {
-    var until = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &until)
-    until.tv_nsec += Self.pauseNanos
-    until.tv_sec += until.tv_nsec / 1_000_000_000
-    until.tv_nsec %= 1_000_000_000
-    pthread_mutex_lock(mutex)
-    if !stopping { pthread_cond_timedwait(wake, mutex, &until) }
-    pthread_mutex_unlock(mutex)
+    monitor.locked { if !stopping { monitor.wait(millis: Self.pauseMillis) } }
+  }
+
+  /// Rests where it has worked for long enough.
+  private func rest(_ share: inout ProcessorShare) {
+    guard let nanos = share.restNanos, !isLate else { return }
+    share.rest(nanos) { nanos in
+      let end = MonotonicTime.nanos() + nanos
+      monitor.locked { if !stopping { _ = monitor.wait(until: end) } }
+    }
+    // It was woken for this, perhaps.
+    pool.refill()
+  }
+
+  private var isLate: Bool {
+    let limit = time.now - Self.maxLagMillis
+    return (0..<shards.count).contains { index in
+      shards.lock(index)
+      defer { shards.unlock(index) }
+      return shards[index].pointee.hasExpired(at: limit)
+    }
   }
 
   /// Does all there is to do now.
   func sweepAll() {
     time.observeStep()
     answers.dropExpired(now: time.now)
-    while sweepRound() {}
+    while sweepRound({}) {}
   }
 
   /// Expires what is due now and no more, a slice at a time.
@@ -148,14 +130,15 @@ final class Sweeper: @unchecked Sendable {
     }
   }
 
-  /// One slice of each shard. Says whether there is more.
-  private func sweepRound() -> Bool {
+  /// One slice of each shard, and `rest` after each. Says whether there is more.
+  private func sweepRound(_ rest: () -> Void) -> Bool {
     var hasMore = false
     for index in 0..<shards.count {
       shards.lock(index)
       if sweepSlice(shards[index]) { hasMore = true }
       shards.publishMemory(index)
       shards.unlock(index)
+      rest()
     }
     return hasMore
   }

@@ -76,6 +76,9 @@ typedef enum _Roost__V1__MatchKind {
 
 /* --- messages --- */
 
+/*
+ * A list that does not fit an answer fails with RESOURCE_EXHAUSTED: ListRange reads its parts.
+ */
 struct  Roost__V1__GetRequest
 {
   ProtobufCMessage base;

@@ -78,7 +78,7 @@ public enum MatchKind: OpenEnum {
   public static var allCases: [Self] { [.unspecified, .glob, .regex] }
 }
 
-/// `roost.v1.GetRequest`.
+/// A list that does not fit an answer fails with RESOURCE_EXHAUSTED: ListRange reads its parts.
 public struct GetRequest: Message {
   /// `key`.
   public var key: [UInt8] = []
