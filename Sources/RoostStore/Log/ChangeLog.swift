@@ -15,7 +15,9 @@ import Synchronization
 /// `@unchecked Sendable`: what is not constant is atomic or guarded by the lock that it names.
 final class ChangeLog: @unchecked Sendable {
   /// Revisions that are reserved at once: so many may be skipped by a start after a crash.
-  static let revisionBlock: Int64 = 1 << 22
+  static let usualRevisionBlock: Int64 = 1 << 22
+  /// Writes are refused where fewer reserved revisions are left: more than one call takes.
+  private static let spareRevisions: Int64 = 65_536
   /// A buffer that has grown to this is written at once, by whoever appends.
   static let maxBufferBytes = 32 << 20
   private static let initialBufferBytes = 1 << 20
@@ -23,6 +25,7 @@ final class ChangeLog: @unchecked Sendable {
   let storeID: StoreID
   let space: LogSpace
   let time: EngineTime
+  let revisionBlock: Int64
   /// The newest revision; the shards' own.
   private let revisions: UnsafeMutablePointer<Atomic<Int64>>
 
@@ -46,11 +49,12 @@ final class ChangeLog: @unchecked Sendable {
   ///   - nextSequence: of the first record to be appended.
   ///   - revisions: the newest revision that was issued, and durable.
   init(
-    storeID: StoreID, nextSequence: UInt64, revisionLimit: Int64, space: LogSpace,
-    revisions: UnsafeMutablePointer<Atomic<Int64>>, time: EngineTime
+    storeID: StoreID, nextSequence: UInt64, revisionLimit: Int64, revisionBlock: Int64,
+    space: LogSpace, revisions: UnsafeMutablePointer<Atomic<Int64>>, time: EngineTime
   ) {
     self.storeID = storeID
     self.space = space
+    self.revisionBlock = revisionBlock
     self.revisions = revisions
     self.time = time
     self.nextSequence = nextSequence
@@ -82,7 +86,7 @@ final class ChangeLog: @unchecked Sendable {
   var hasUnwritten: Bool { waiting.load(ordering: .relaxed) > 0 }
 
   /// Whether so many revisions are used up that the next block should be reserved.
-  var needsRevisions: Bool { newestRevision > revisionLimit &- Self.revisionBlock / 2 }
+  var needsRevisions: Bool { newestRevision > revisionLimit &- revisionBlock / 2 }
 
   /// - Parameter revision: everything up to it was written.
   func noteLogged(_ revision: Int64) { logged.store(revision, ordering: .releasing) }
@@ -100,7 +104,7 @@ final class ChangeLog: @unchecked Sendable {
   @inline(__always)
   func admit(_ bytes: Int) throws(StoreError) {
     if space.freeBytes &- waiting.load(ordering: .relaxed) < bytes
-      || newestRevision > revisionLimit &- 65_536
+      || newestRevision > revisionLimit &- Self.spareRevisions
     {
       try admitSlowly(bytes)
     }
@@ -108,7 +112,7 @@ final class ChangeLog: @unchecked Sendable {
 
   @inline(never)
   private func admitSlowly(_ bytes: Int) throws(StoreError) {
-    if newestRevision > revisionLimit &- 65_536 {
+    if newestRevision > revisionLimit &- Self.spareRevisions {
       throw .unavailable("the disk is too slow: revisions are not reserved fast enough")
     }
     // Room may be made as the buffer is written, so ask for all of it.

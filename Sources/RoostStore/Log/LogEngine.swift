@@ -40,7 +40,7 @@ public final class LogEngine: StorageEngine {
     data.answers.finishLoading(now: data.time.now)
     let space = LogSpace()
     let advance = AdvanceRelay()
-    let log = try Self.makeLog(data, found, space)
+    let log = try Self.makeLog(data, found, space, configuration.revisionBlock)
     let writer = try Self.makeWriter(log, folder, found, configuration, advance)
     durability = LogDurability(
       writer: writer, policy: configuration.policy,
@@ -61,14 +61,15 @@ public final class LogEngine: StorageEngine {
   }
 
   private static func makeLog(
-    _ data: MemoryEngine, _ found: Recovery.Outcome, _ space: LogSpace
+    _ data: MemoryEngine, _ found: Recovery.Outcome, _ space: LogSpace, _ revisionBlock: Int64
   ) throws(LogError) -> ChangeLog {
     // Those between the last revision and the limit may have been issued, and shown.
     let revision = max(found.lastRevision, found.revisionLimit)
     data.shards.revisions.pointee.store(revision, ordering: .relaxed)
     return ChangeLog(
       storeID: found.storeID ?? .random(), nextSequence: found.nextSequence,
-      revisionLimit: revision, space: space, revisions: data.shards.revisions, time: data.time)
+      revisionLimit: revision, revisionBlock: revisionBlock, space: space,
+      revisions: data.shards.revisions, time: data.time)
   }
 
   private static func makeWriter(
@@ -99,7 +100,7 @@ public final class LogEngine: StorageEngine {
   private static func reserveRevisions(
     _ log: ChangeLog, _ writer: LogWriter
   ) throws(LogError) {
-    let limit = log.newestRevision + ChangeLog.revisionBlock
+    let limit = log.newestRevision + log.revisionBlock
     log.append(revisionLimit: limit)
     writer.sync()
     guard !log.space.isBroken else { throw .notPossible(log.space.reason) }

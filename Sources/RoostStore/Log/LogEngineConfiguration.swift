@@ -16,6 +16,8 @@ public struct LogEngineConfiguration: Sendable {
   public var snapshotBytesPerSecond = 128 << 20
   /// Threads that execute commands and call `LogDurability.endOfTick`.
   public var loopCount = 1
+  /// Revisions that are reserved at once; at least four times those that are kept spare.
+  var revisionBlock = ChangeLog.usualRevisionBlock
   /// The log can no longer be trusted: what is not durable must not be acknowledged any more.
   /// Whoever runs the engine ends the process.
   public var onFatal: @Sendable (LogError) -> Void = { fatalError("\($0)") }

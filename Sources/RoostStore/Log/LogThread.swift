@@ -110,7 +110,7 @@ final class LogThread: @unchecked Sendable {
   }
 
   private func reserveRevisions() {
-    let limit = writer.log.newestRevision + ChangeLog.revisionBlock
+    let limit = writer.log.newestRevision + writer.log.revisionBlock
     writer.log.append(revisionLimit: limit)
     let end = writer.durableSequenceEnd
     writer.sync()

@@ -204,6 +204,28 @@ import Testing
     #expect(try !history.folder.folder.names().contains(SnapshotFormat.temporaryName))
   }
 
+  @Test("Revisions go on past those that were reserved, and a crash never issues one again")
+  func reservation() throws {
+    let folder = try TemporaryFolder()
+    let store = try LogStore(folder) {
+      $0.policy = .never
+      $0.revisionBlock = 1 << 19
+    }
+    let reserved = store.log.revisionLimit
+    let deadline = monotonicNanos() + 60_000_000_000
+    while store.revision < reserved + 1_000, monotonicNanos() < deadline {
+      // Refused where the log's thread has not reserved the next ones yet.
+      for _ in 0..<1_000 where (try? store.increment("n")) == nil { usleep(1_000) }
+      store.durability.endOfTick(waitsFor: 0, isIdle: true)
+    }
+    #expect(store.revision >= reserved + 1_000)
+    #expect(store.log.revisionLimit > store.revision)
+    store.durability.sync()
+    let found = try LogStore(folder.copy())
+    #expect(try found.value("n") == store.value("n"))
+    #expect(try found.increment("n").revision > store.revision)
+  }
+
   @Test("A second opener is refused for as long as the first one has the directory")
   func inUse() throws {
     let folder = try TemporaryFolder()
