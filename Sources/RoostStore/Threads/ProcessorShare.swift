@@ -10,8 +10,8 @@ struct ProcessorShare {
   private static let restPerWork: UInt64 = 3
   /// Work between two rests, of which a short one would cost more than it gives.
   private static let minWorkNanos: UInt64 = 50_000
-  /// Work without a rest once the others were found idle.
-  private static let idleWorkNanos: UInt64 = 2_000_000
+  /// Work without a rest once the others were found idle: they wait that long when they wake up.
+  private static let idleWorkNanos: UInt64 = 500_000
 
   private var ownNanos = Self.nanos(CLOCK_THREAD_CPUTIME_ID)
   private var budgetNanos = Self.minWorkNanos
@@ -19,7 +19,9 @@ struct ProcessorShare {
   /// How long to rest now; `nil`: not yet.
   var restNanos: UInt64? {
     let worked = Self.nanos(CLOCK_THREAD_CPUTIME_ID) - ownNanos
-    return worked < budgetNanos ? nil : min(worked * Self.restPerWork, 10_000_000)
+    if worked < budgetNanos { return nil }
+    let counted = budgetNanos == Self.idleWorkNanos ? Self.minWorkNanos : worked
+    return min(counted * Self.restPerWork, 10_000_000)
   }
 
   /// Rests by `body`, which is given how long.
